@@ -1,0 +1,45 @@
+"""The schema, put together: the roots, the scalars, the rules that every document passes."""
+
+from collections.abc import Callable
+from functools import cache
+
+import strawberry
+from graphql import NoSchemaIntrospectionCustomRule
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
+from strawberry.printer import print_schema
+
+from schema.directory import Agent, Board, Task, User, Workspace
+from schema.errors import TranslateErrors
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.scalars import configuration
+from schema.subscription import Subscription
+
+DOCUMENTS_CACHED_MAX = 1000
+DOCUMENT_TOKENS_MAX = 2000  # GraphiQL's own introspection document has about 500
+
+
+@cache
+def build(*, introspection: bool = True) -> strawberry.Schema:
+    """The schema of a server. Built once for each kind, because its caches belong to it."""
+    extensions: list[Callable[[], SchemaExtension]] = [
+        TranslateErrors,
+        lambda: MaxTokensLimiter(max_token_count=DOCUMENT_TOKENS_MAX),
+        lambda: ParserCache(maxsize=DOCUMENTS_CACHED_MAX),
+        lambda: ValidationCache(maxsize=DOCUMENTS_CACHED_MAX),
+    ]
+    if not introspection:
+        extensions.append(lambda: AddValidationRules([NoSchemaIntrospectionCustomRule]))
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Workspace, Board, Task, Agent, User],
+        config=configuration(),
+        extensions=extensions,
+    )
+
+
+def schema_text() -> str:
+    """The contract as it is committed in `schema.graphql`."""
+    return print_schema(build()) + "\n"

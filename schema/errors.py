@@ -1,0 +1,85 @@
+"""The one place where errors are turned outward: every error of an answer gets a code, and the unexpected loses its text.
+
+What Trailcast raises keeps its sentence and code. What graphql-core says of a document keeps its sentence under one of
+three codes. Everything else is logged with an id, and the client gets the id and nothing more.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+from graphql import ExecutionResult as CoreResult
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import ExecutionResult, StreamExecutionResult
+
+from trailcast.errors import BadUserInput, TrailcastError
+
+logger = logging.getLogger(__name__)
+
+INTERNAL = "INTERNAL"
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT = BadUserInput.code
+
+
+def translate(error: GraphQLError) -> GraphQLError:
+    """The error as a client may see it."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    if isinstance(cause, TrailcastError):
+        extensions: dict[str, object] = {"code": cause.code}
+        if isinstance(cause, BadUserInput) and cause.path:
+            extensions["path"] = list(cause.path)
+        return _located(error, cause.message, extensions)
+    if cause is None or isinstance(cause, GraphQLError):
+        return _located(error, error.message, {"code": _document_code(error, cause)})
+    error_id = uuid4().hex
+    logger.error("error %s: an unexpected error was masked", error_id, exc_info=cause)
+    message = "Something went wrong on our side; quote the id when you report it."
+    return _located(error, message, {"code": INTERNAL, "id": error_id})
+
+
+def _document_code(error: GraphQLError, cause: GraphQLError | None) -> str:
+    for known in (error, cause):
+        if known is not None and known.extensions and "code" in known.extensions:
+            return str(known.extensions["code"])
+    if isinstance(error, GraphQLSyntaxError):
+        return PARSE_FAILED
+    # A variable that does not fit is the caller's value, not its document.
+    return BAD_USER_INPUT if error.message.startswith("Variable ") and cause is not None else VALIDATION_FAILED
+
+
+def _located(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions=extensions,
+    )
+
+
+class TranslateErrors(SchemaExtension):
+    """Every result passes here before it is sent, those of a stream one by one."""
+
+    def __init__(self) -> None:
+        self._streamed = False
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        self._streamed = False
+        yield
+        if not self._streamed:
+            self._translate(self.execution_context.result)
+
+    async def on_stream_result(self, result: StreamExecutionResult) -> AsyncIterator[None]:
+        self._streamed = True
+        self._translate(result)
+        yield
+
+    @staticmethod
+    def _translate(result: object) -> None:
+        if isinstance(result, CoreResult | ExecutionResult) and result.errors:
+            result.errors = [translate(error) for error in result.errors]

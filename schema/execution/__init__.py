@@ -1,0 +1,1 @@
+"""How documents become reads: from selections to columns."""

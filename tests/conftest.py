@@ -1,0 +1,119 @@
+"""The parts that all tests share: a real PostgreSQL, a database of one's own, a world in it, a running server, callers.
+
+One embedded PostgreSQL serves a whole run of a worker. The migrated database with the world in it is made once, as a template; each test
+that asks gets a copy, in which commits are real and notices arrive.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.support.clients import Client, Statements
+from tests.support.postgres import TEST_PARAMETERS
+from tests.support.serving import RunningServer, running_server
+from tests.support.world import World, build_world
+from trailcast.embedded import EmbeddedPostgres
+from trailcast.ledger.database import Database, driver_url
+from trailcast.ledger.migrating import migrate
+from trailcast.settings import Settings
+
+TEMPLATE = "template_world"
+EMPTY_TEMPLATE = "template_empty"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The PostgreSQL of this run."""
+    with EmbeddedPostgres(Path(tmp_path_factory.mktemp("postgres")), parameters=TEST_PARAMETERS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def templates(postgres: EmbeddedPostgres) -> World:
+    """Makes the templates, and says what the world in one of them holds."""
+    return asyncio.run(_make_templates(postgres))
+
+
+async def _make_templates(postgres: EmbeddedPostgres) -> World:
+    connection = await asyncpg.connect(driver_url(postgres.url()))
+    try:
+        await connection.execute(f'CREATE DATABASE "{EMPTY_TEMPLATE}"')
+        await migrate(postgres.url(EMPTY_TEMPLATE))
+        await connection.execute(f'CREATE DATABASE "{TEMPLATE}" TEMPLATE "{EMPTY_TEMPLATE}"')
+    finally:
+        await connection.close()
+    return await build_world(postgres.url(TEMPLATE))
+
+
+_numbers = itertools.count(1)
+
+
+async def _copy(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    name = f"test_{next(_numbers)}"
+    connection = await asyncpg.connect(driver_url(postgres.url()))
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        yield postgres.url(name)
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def database_url(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[str]:
+    """A database of this test's own, with the world in it."""
+    async for url in _copy(postgres, TEMPLATE):
+        yield url
+
+
+@pytest.fixture
+async def empty_database_url(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[str]:
+    """A database of this test's own, migrated and empty."""
+    async for url in _copy(postgres, EMPTY_TEMPLATE):
+        yield url
+
+
+@pytest.fixture
+def world(templates: World) -> World:
+    """Ids and tokens of the world."""
+    return templates
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """Settings for the test's database: tests override some with `settings.model_copy(update=…)`."""
+    return Settings(database_url=database_url, port=0, tick_ms=200)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The engine's pools on the test's database."""
+    assert settings.database_url is not None
+    database = Database(settings.database_url, settings)
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncIterator[RunningServer]:
+    """A real uvicorn on a free port of the loopback, in this process."""
+    async with running_server(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def gql(server: RunningServer) -> AsyncIterator[Client]:
+    """Asks the server over HTTP: `await gql(document, variables, token=…)` gives the decoded answer."""
+    async with Client(server.http) as client:
+        yield client
+
+
+@pytest.fixture
+def statements(server: RunningServer) -> Iterator[Statements]:
+    """The SQL that the server runs, as it runs it."""
+    with Statements(server.database) as recorded:
+        yield recorded

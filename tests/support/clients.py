@@ -1,0 +1,124 @@
+"""Clients of a running server: GraphQL over HTTP, graphql-transport-ws frame by frame, and a recorder of SQL."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from sqlalchemy import event
+from websockets.asyncio.client import ClientConnection, connect
+
+from trailcast.ledger.database import Database
+
+SUBPROTOCOL = "graphql-transport-ws"
+RECEIVE_TIMEOUT_S = 15.0
+
+
+class Client:
+    """Asks over HTTP. `last` is the last response, for tests of status and headers."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.AsyncClient(base_url=url, timeout=30)
+        self._url = url
+        self.last: httpx.Response
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._http.aclose()
+
+    async def __call__(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The whole decoded answer."""
+        sent = {**({"authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+        self.last = await self._http.post(self._url, json={"query": document, "variables": variables}, headers=sent)
+        answer: dict[str, Any] = self.last.json()
+        return answer
+
+    async def data(self, document: str, variables: dict[str, Any] | None = None, *, token: str) -> dict[str, Any]:
+        """The data of an answer that must have no errors."""
+        answer = await self(document, variables, token=token)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def codes(self, document: str, variables: dict[str, Any] | None = None, *, token: str | None) -> list[str]:
+        """The codes of the errors of an answer."""
+        answer = await self(document, variables, token=token)
+        return [error["extensions"]["code"] for error in answer.get("errors", [])]
+
+
+class Socket:
+    """One graphql-transport-ws connection, frame by frame."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, message: object) -> None:
+        await self.connection.send(json.dumps(message))
+
+    async def receive(self, timeout_s: float = RECEIVE_TIMEOUT_S) -> dict[str, Any]:
+        import asyncio
+
+        async with asyncio.timeout(timeout_s):
+            frame: dict[str, Any] = json.loads(await self.connection.recv())
+            return frame
+
+    async def acknowledge(self, payload: dict[str, Any] | None = None) -> None:
+        """Introduce oneself and be let in."""
+        await self.send({"type": "connection_init", **({} if payload is None else {"payload": payload})})
+        assert (await self.receive())["type"] == "connection_ack"
+
+    async def subscribe(self, document: str, variables: dict[str, Any] | None = None, operation: str = "1") -> None:
+        await self.send({"id": operation, "type": "subscribe", "payload": {"query": document, "variables": variables}})
+
+    async def next(self, operation: str = "1") -> dict[str, Any]:
+        """The payload of the next item of an operation."""
+        frame = await self.receive()
+        assert frame["type"] == "next", frame
+        assert frame["id"] == operation
+        payload: dict[str, Any] = frame["payload"]
+        return payload
+
+
+@asynccontextmanager
+async def open_socket(url: str, token: str | None = None, **payload: Any) -> AsyncGenerator[Socket]:
+    """A socket; with a token, one that was let in."""
+    async with connect(url, subprotocols=[SUBPROTOCOL], open_timeout=15, close_timeout=5) as connection:  # type: ignore[list-item]
+        socket = Socket(connection)
+        if token is not None:
+            await socket.acknowledge({"Authorization": f"Bearer {token}", **payload})
+        yield socket
+
+
+class Statements:
+    """The statements of a database while the block runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._engines = (database.reader.sync_engine, database.writer.sync_engine)
+        self.texts: list[str] = []
+
+    def __enter__(self) -> Self:
+        for engine in self._engines:
+            event.listen(engine, "before_cursor_execute", self._note)
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        for engine in self._engines:
+            event.remove(engine, "before_cursor_execute", self._note)
+
+    def of(self, table: str) -> list[str]:
+        """Those that read or write this table."""
+        return [text for text in self.texts if f" {table}" in text]
+
+    def _note(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        self.texts.append(statement)

@@ -1,0 +1,67 @@
+"""A server in the test's own process and loop, on a real port: real HTTP, real sockets, and its parts within reach."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+
+from tests.support.waiting import until
+from trailcast.asgi import create_app
+from trailcast.clock import Clock, utc_now
+from trailcast.doors.services import Services
+from trailcast.ledger.database import Database
+from trailcast.serving import uvicorn_config
+from trailcast.settings import Settings
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, which belong to pytest here."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """Where it listens, and what it is made of."""
+
+    port: int
+    app: Starlette
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}/graphql"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/graphql"
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.app.state.services
+        return services
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+
+@asynccontextmanager
+async def running_server(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[RunningServer]:
+    app = create_app(settings, clock)
+    server = _Server(uvicorn_config(app, settings))
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started or serving.done())
+    if serving.done():
+        await serving
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield RunningServer(port, app)
+    finally:
+        server.should_exit = True
+        await serving

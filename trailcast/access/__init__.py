@@ -1,0 +1,1 @@
+"""Who is calling, and what may it see and do: credentials, principals, and the one predicate."""

@@ -1,0 +1,92 @@
+"""What a principal may see: THE predicate, once for SQL and once for rows in hand. Nothing else decides it.
+
+`visible_to` goes into the WHERE of every read of events; `admits` is the same rule for an event that the live hub has read
+once for everybody. The two stand beside each other and a property test holds them equal. A scope is a value: what it
+allows is fixed when the principal is loaded, and whoever keeps one for longer than an operation (a feed) loads it anew when
+the workspace's access version moves. Equal scopes see equal rows, so a scope can be part of a key under which answers are shared.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, false, or_
+
+from models import Board, Event
+from trailcast.records import ActorKind, EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSet:
+    """Some boards of one workspace, or all that it has and will have."""
+
+    all: bool = False
+    ids: frozenset[UUID] = frozenset()
+
+    def __contains__(self, board_id: object) -> bool:
+        return self.all or board_id in self.ids
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of one workspace's log that a principal sees."""
+
+    workspace_id: UUID
+    everything: bool = False
+    agent_id: UUID | None = None
+    user_id: UUID | None = None
+    boards: BoardSet = BoardSet()
+
+    @property
+    def sees_client_address(self) -> bool:
+        """IP addresses and user agents are for owners, admins and services, who are those that see everything."""
+        return self.everything
+
+
+def visible_to(scope: Scope) -> ColumnElement[bool]:
+    """The condition under which a row of `events` may be returned to, counted for or hinted at to this scope."""
+    return and_(Event.workspace_id == scope.workspace_id, _within_workspace(scope))
+
+
+def _within_workspace(scope: Scope) -> ColumnElement[bool]:
+    if scope.everything:
+        return and_(True)
+    if scope.agent_id is not None:
+        return Event.agent_id == scope.agent_id
+    if scope.user_id is None:
+        return false()
+    own = Event.user_id == scope.user_id
+    if scope.boards.all:
+        return or_(Event.board_id.is_not(None), own)
+    if not scope.boards.ids:
+        return own
+    return or_(Event.board_id.in_(sorted(scope.boards.ids)), own)
+
+
+def admits(scope: Scope, event: EventRecord) -> bool:
+    """`visible_to`, for an event that was read with its workspace, agent, user and board."""
+    if event.workspace_id != scope.workspace_id:
+        return False
+    if scope.everything:
+        return True
+    if scope.agent_id is not None:
+        return event.agent_id == scope.agent_id
+    if scope.user_id is None:
+        return False
+    return event.user_id == scope.user_id or (event.board_id is not None and event.board_id in scope.boards)
+
+
+def board_readable_by(scope: Scope) -> ColumnElement[bool]:
+    """The condition under which a row of `boards` may be shown to this scope."""
+    inside = Board.workspace_id == scope.workspace_id
+    if scope.everything or scope.boards.all:
+        return inside
+    return and_(inside, Board.id.in_(sorted(scope.boards.ids)))
+
+
+def actor_scope(kind: ActorKind, actor_id: UUID, workspace_id: UUID, boards: BoardSet, *, everything: bool) -> Scope:
+    """The scope of a principal of this kind. `boards` are those whose events (for an agent: whose names) it may read."""
+    if everything:
+        return Scope(workspace_id, everything=True, boards=BoardSet(all=True))
+    if kind is ActorKind.AGENT:
+        return Scope(workspace_id, agent_id=actor_id, boards=boards)
+    return Scope(workspace_id, user_id=actor_id, boards=boards)

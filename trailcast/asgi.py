@@ -1,0 +1,115 @@
+"""The composition root: makes the parts, in their order, and lays the routes. The one file that knows the whole."""
+
+import gc
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from schema.build import build
+from trailcast.clock import Clock, utc_now
+from trailcast.doors.graphql import GraphQLDoor
+from trailcast.doors.health import Health
+from trailcast.doors.services import Services
+from trailcast.errors import ConfigurationError
+from trailcast.ledger.database import Database, driver_url
+from trailcast.ledger.group import Writers
+from trailcast.live.doorbell import Doorbell
+from trailcast.live.feed import Feed
+from trailcast.live.hub import Hub
+from trailcast.live.listener import PostgresBackend
+from trailcast.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """One process's parts between start and stop. The routes are laid before the parts exist, so they go through here."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._door: GraphQLDoor | None = None
+        self._health: Health | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncGenerator[None]:
+        """Everything that runs for as long as the server does."""
+        settings = self._settings
+        if settings.database_url is None:
+            raise ConfigurationError(
+                "TRAILCAST_DATABASE_URL is not set: set it, or start with `python -m trailcast serve`, which brings a PostgreSQL."
+            )
+        database = Database(settings.database_url, settings)
+        hub = Hub(database, tick_ms=settings.tick_ms, page_size=settings.feed_page_size)
+        bell = PostgresBackend(driver_url(settings.database_url))
+        doorbell = Doorbell(bell, hub)
+        writers = Writers(
+            database,
+            doorbell.ring,
+            group_events_max=settings.group_events_max,
+            writers_waiting_max=settings.writers_waiting_max,
+        )
+        feed = Feed(database, hub, settings, self._clock)
+        services = Services(settings, self._clock, database, writers, feed, bell)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(database.dispose)
+            await stack.enter_async_context(doorbell.connected())
+            await stack.enter_async_context(hub.running())
+            stack.push_async_callback(writers.close)
+            self._door = GraphQLDoor(build(introspection=settings.introspection), services)
+            self._health = Health(services)
+            app.state.services = services
+            # What was made so far stays: full collections over it cost pauses and free nothing.
+            gc.collect()
+            gc.freeze()
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What comes to `/graphql`, as it is."""
+        assert self._door is not None
+        await self._door(scope, receive, send)
+
+    async def live(self, request: Request) -> Response:
+        assert self._health is not None
+        return await self._health.live(request)
+
+    async def ready(self, request: Request) -> Response:
+        assert self._health is not None
+        return await self._health.ready(request)
+
+
+async def _home(_request: Request) -> Response:
+    return RedirectResponse("/graphql")
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Starlette:
+    """The ASGI application. Without settings they are read from the environment. Raises ConfigurationError."""
+    settings = settings or load_settings()
+    server = Server(settings, clock)
+    middleware = []
+    if settings.origins:
+        headers = ["authorization", "content-type", "x-agent-token", "x-workspace"]
+        cors = Middleware(
+            CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=headers
+        )
+        middleware.append(cors)
+    return Starlette(
+        routes=[
+            # A mount would refuse sockets, hence one route for each.
+            Route("/graphql", server),
+            WebSocketRoute("/graphql", server),
+            Route("/livez", server.live),
+            Route("/readyz", server.ready),
+            Route("/", _home),
+        ],
+        middleware=middleware,
+        lifespan=server.lifespan,
+    )

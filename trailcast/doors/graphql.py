@@ -1,0 +1,203 @@
+"""GraphQL over HTTP and over `graphql-transport-ws`: context, authentication, status and close codes.
+
+A credential that is presented is looked up before anything is parsed: a bad one is 401, or close code 4403 on a socket. Without one
+a document runs, and whatever needs a principal fails with UNAUTHENTICATED, so that only introspection passes. One context
+serves a whole socket and holds no session; its principal is loaded for each operation anew. A socket does not outlive its credential.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from cross_web import HTTPException
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry import Schema
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
+from strawberry.types import ExecutionResult
+from strawberry.types.unset import UNSET, UnsetType
+
+from resolvers.context import Caller, ClientAddress, Context
+from trailcast.doors.credentials import find_credentials
+from trailcast.doors.media import RESPONSE_MEDIA, negotiate
+from trailcast.doors.services import Services
+from trailcast.errors import TrailcastError, Unauthenticated, Unavailable
+
+USER_AGENT_LENGTH_MAX = 500
+EXPLAINING_HEADERS = {401: {"www-authenticate": "Bearer"}, 405: {"allow": "GET, POST"}}
+STATUS = {Unauthenticated.code: 401, Unavailable.code: 503}
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """One socket. Ends it when its credential does, and keeps one bad document from ending the others."""
+
+    _expiry: asyncio.TimerHandle | None = None
+
+    async def handle_message(self, message: Any) -> None:
+        if not isinstance(message, dict):
+            await self.handle_invalid_message("A message must be a JSON object")
+            return
+        try:
+            await super().handle_message(message)  # type: ignore[arg-type]
+        except (AttributeError, TypeError):
+            await self.handle_invalid_message("Failed to parse message")
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        expires_at = self.context.expires_at
+        if self.connection_acknowledged and expires_at is not None and self._expiry is None:
+            left = max(expires_at - self.context.clock(), timedelta(0)).total_seconds()
+            loop = asyncio.get_running_loop()
+            self._expiry = loop.call_later(left, lambda: loop.create_task(self._close_expired()))
+
+    async def shutdown(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        await super().shutdown()
+
+    async def _close_expired(self) -> None:
+        await self.websocket.close(code=4403, reason="Forbidden")
+
+    @staticmethod
+    def _get_pre_execution_close_reason(_error: GraphQLError) -> str | None:
+        # Upstream closes the socket for a syntax error, and with it every other operation on it.
+        return None
+
+
+class GraphQLDoor(GraphQL[Context, None]):
+    """The ASGI application behind `/graphql`."""
+
+    graphql_transport_ws_handler_class = SocketHandler
+
+    def __init__(self, schema: Schema, services: Services) -> None:
+        settings = services.settings
+        super().__init__(
+            schema,
+            graphql_ide="graphiql" if settings.explorer else None,
+            allow_queries_via_get=False,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=settings.socket_init_s),
+            max_subscriptions_per_connection=settings.subscriptions_per_socket_max,
+            allowed_origins=settings.origins,
+        )
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        request = Request(scope, _bounded(receive, self._services.settings.request_bytes_max))
+        try:
+            response = await self.run(request)
+        except HTTPException as error:
+            response = self._refusal(request, error.reason, "BAD_REQUEST", error.status_code)
+        except TrailcastError as error:
+            response = self._refusal(request, error.message, error.code, STATUS.get(error.code, 400))
+        except (RecursionError, UnicodeDecodeError):
+            response = self._refusal(request, "The body is not JSON that can be read.", "BAD_REQUEST", 400)
+        await response(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
+        """The context of one request or socket. Raises Unauthenticated for a credential that does not count."""
+        services = self._services
+        is_socket = isinstance(request, WebSocket)
+        credentials = None if is_socket else find_credentials(request.headers)
+        caller = Caller(services.database, services.clock, credentials, memo=not is_socket)
+        if credentials is not None:
+            await caller.principal()
+        return Context(
+            caller=caller,
+            database=services.database,
+            writers=services.writers,
+            feed=services.feed,
+            settings=services.settings,
+            clock=services.clock,
+            client=_client(request),
+        )
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Let a socket in by the payload of its `connection_init`."""
+        services = self._services
+        try:
+            credentials = find_credentials(context.connection_params or {})
+            caller = Caller(services.database, services.clock, credentials, memo=False)
+            principal = await caller.principal()
+        except TrailcastError as error:
+            raise ConnectionRejectionError from error
+        context.caller = caller
+        context.expires_at = principal.expires_at
+        accepted: UnsetType = UNSET
+        return accepted
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        # Text, because bytes would make binary frames of a socket's messages.
+        return orjson.dumps(data).decode()
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        answer = await super().process_result(request, result)
+        if result.errors and result.data is None and not any(error.path for error in result.errors):
+            # Nothing was executed, so by the specification there is no `data` at all.
+            answer.pop("data", None)
+            request.state.not_executed = True
+        codes = {str((error.extensions or {}).get("code")) for error in result.errors or ()}
+        if result.data is None or not any(result.data.values()):
+            request.state.status = next((STATUS[code] for code in codes if code in STATUS), None)
+        return answer
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        response = await super().get_sub_response(request)
+        response.request = request  # type: ignore[attr-defined]
+        return response
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        request: Request = sub_response.request  # type: ignore[attr-defined]
+        media = negotiate(request.headers.get("accept", ""))
+        status = getattr(request.state, "status", None)
+        if status is None and media == RESPONSE_MEDIA and getattr(request.state, "not_executed", False):
+            status = 400
+        return _json(response_data, status or 200, media)
+
+    def _refusal(self, request: Request, message: str, code: str, status: int) -> Response:
+        body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+        return _json(body, status, negotiate(request.headers.get("accept", "")))
+
+
+def _json(body: object, status: int, media: str) -> Response:
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff", **EXPLAINING_HEADERS.get(status, {})}
+    return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")
+
+
+def _client(request: Request | WebSocket) -> ClientAddress:
+    agent = request.headers.get("user-agent")
+    return ClientAddress(
+        request.client.host if request.client else None, agent[:USER_AGENT_LENGTH_MAX] if agent else None
+    )
+
+
+def _bounded(receive: Receive, bytes_max: int) -> Receive:
+    """The same messages, until the body is too large."""
+    seen = 0
+
+    async def bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > bytes_max:
+            raise HTTPException(413, f"A request may have {bytes_max} bytes.")
+        return message
+
+    return bounded

@@ -1,0 +1,26 @@
+"""Which media type an answer has: GraphQL over HTTP's own where the client asks for it, plain JSON otherwise."""
+
+RESPONSE_MEDIA = "application/graphql-response+json"
+JSON_MEDIA = "application/json"
+
+
+def negotiate(accept: str) -> str:
+    """The better of the two by the client's `Accept`; wildcards and silence mean plain JSON, as older clients expect."""
+    best, best_quality = JSON_MEDIA, 0.0
+    for part in accept.split(","):
+        media, *parameters = (piece.strip() for piece in part.lower().split(";"))
+        quality = _quality(parameters)
+        kind = RESPONSE_MEDIA if media == RESPONSE_MEDIA else JSON_MEDIA
+        if media in {RESPONSE_MEDIA, JSON_MEDIA, "application/*", "*/*"} and quality > best_quality:
+            best, best_quality = kind, quality
+    return best
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

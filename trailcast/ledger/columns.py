@@ -1,0 +1,174 @@
+"""From the fields that a document selects to the columns that are read, and from a row back to a record.
+
+A `Selection` is a set of dotted paths in the records' own names (`message`, `actor.name`, `task.board.name`). Only the columns
+behind it are read, and a table is joined only where one of its columns is wanted. Fields that are made of others
+(`cursor`, `route`) name what they are made of here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+import models
+from models import Event
+from models.base import AnyRow, AnySelect
+from trailcast.access.scope import Scope
+from trailcast.ledger.cursor import encode_sequence
+from trailcast.ledger.routing import route_of
+from trailcast.records import Actor, ActorKind, Board, CommentRecord, EventRecord, FieldChange, Outcome, Task
+
+Selection: TypeAlias = frozenset[str]
+Column: TypeAlias = InstrumentedAttribute[Any] | ColumnElement[Any]
+Fill: TypeAlias = Callable[[EventRecord, AnyRow], None]
+
+PLAIN = frozenset(
+    [
+        "id",
+        "event_type",
+        "category",
+        "action",
+        "message",
+        "agent_id",
+        "user_id",
+        "board_id",
+        "task_id",
+        "entity_type",
+        "entity_id",
+        "entity_name",
+        "correlation_id",
+        "occurred_at",
+        "created_at",
+    ]
+)
+CLIENT_ADDRESS = frozenset({"ip_address", "user_agent"})
+EVERYTHING: Selection = PLAIN | CLIENT_ADDRESS | {
+    "outcome", "actor", "on_behalf_of", "board", "task", "task.board", "changes", "metadata", "route",
+}  # fmt: skip
+# A comment's own names for what an event has.
+COMMENT_FIELDS = {
+    "author": "actor", "agent_name": "actor", "agent_role": "actor", "task_title": "task", "board_name": "board",
+}  # fmt: skip
+
+_Board = aliased(models.Board, name="board")
+_TaskBoard = aliased(models.Board, name="task_board")
+_Task = aliased(models.Task, name="task")
+
+
+class EventRows:
+    """The SELECT list for a selection and the reader of its rows. Make one per statement; it holds no connection."""
+
+    def __init__(self, scope: Scope, selection: Selection, record: type[EventRecord] = EventRecord) -> None:
+        self._scope = scope
+        self._record = record
+        self._columns: list[Column] = [Event.sequence]
+        self._fills: list[Fill] = []
+        wanted = {COMMENT_FIELDS.get(path.partition(".")[0], path.partition(".")[0]) for path in selection}
+        if "route" in wanted:
+            wanted |= {"id", "event_type", "board_id", "task_id", "created_at"}
+        if not scope.sees_client_address:
+            wanted -= CLIENT_ADDRESS
+        self._joins_board = "board" in wanted
+        self._joins_task = "task" in wanted
+        self._joins_task_board = self._joins_task and "task.board" in {".".join(p.split(".")[:2]) for p in selection}
+        for name in sorted((PLAIN | CLIENT_ADDRESS) & wanted):
+            self._plain(name)
+        self._composite(wanted)
+        if "route" in wanted:
+            self._fills.append(lambda event, _row: setattr(event, "route", route_of(event)))
+
+    def select(self) -> AnySelect:
+        """SELECT the columns FROM events and what they need."""
+        query = select(*self._columns).select_from(Event)
+        if self._joins_board:
+            query = query.outerjoin(_Board, _same(_Board, Event.board_id))
+        if self._joins_task:
+            query = query.outerjoin(_Task, _same(_Task, Event.task_id))
+        if self._joins_task_board:
+            query = query.outerjoin(_TaskBoard, _same(_TaskBoard, _Task.board_id))
+        return query
+
+    def read(self, row: AnyRow) -> EventRecord:
+        """The record of one row."""
+        sequence, workspace_id = row[0], self._scope.workspace_id
+        event = self._record(workspace_id, sequence, encode_sequence(workspace_id, sequence))
+        for fill in self._fills:
+            fill(event, row)
+        return event
+
+    def _at(self, *columns: Column) -> int:
+        """Add columns; the place of the first."""
+        self._columns += columns
+        return len(self._columns) - len(columns)
+
+    def _plain(self, name: str) -> None:
+        at = self._at(getattr(Event, name))
+        self._fills.append(lambda event, row: setattr(event, name, row[at]))
+
+    def _composite(self, wanted: set[str]) -> None:
+        if "outcome" in wanted:
+            outcome_at = self._at(Event.outcome)
+            self._fills.append(lambda event, row: setattr(event, "outcome", Outcome(row[outcome_at])))
+        if "metadata" in wanted:
+            metadata_at = self._at(Event.metadata_)
+            self._fills.append(lambda event, row: setattr(event, "metadata", row[metadata_at]))
+        if "changes" in wanted:
+            changes_at = self._at(Event.changes)
+            self._fills.append(lambda event, row: setattr(event, "changes", _changes(row[changes_at])))
+        if wanted & {"actor", "actor_id"}:
+            self._actor("actor", (Event.actor_kind, Event.actor_id, Event.actor_name, Event.actor_role))
+        if "on_behalf_of" in wanted:
+            self._actor("on_behalf_of", (
+                Event.on_behalf_of_kind, Event.on_behalf_of_id, Event.on_behalf_of_name, Event.on_behalf_of_role,
+            ))  # fmt: skip
+        if self._joins_board:
+            board_at = self._at(*_board_columns(_Board))
+            self._fills.append(lambda event, row: setattr(event, "board", _board(row, board_at)))
+        if self._joins_task:
+            self._task()
+
+    def _actor(self, name: str, columns: Sequence[Column]) -> None:
+        at = self._at(*columns)
+
+        def fill(event: EventRecord, row: AnyRow) -> None:
+            if row[at] is not None:
+                setattr(event, name, Actor(ActorKind(row[at]), row[at + 1], row[at + 2], row[at + 3]))
+
+        self._fills.append(fill)
+
+    def _task(self) -> None:
+        at = self._at(_Task.id, _Task.title, _Task.status, _Task.is_deleted, Event.board_id)
+        board_at = self._at(*_board_columns(_TaskBoard)) if self._joins_task_board else None
+
+        def fill(event: EventRecord, row: AnyRow) -> None:
+            if row[at] is None:
+                return
+            board = None if board_at is None else _board(row, board_at)
+            # The task may have moved to a board that the caller may not know of.
+            if board is not None and board.id != row[at + 4] and board.id not in self._scope.boards:
+                board = None
+            event.task = Task(row[at], row[at + 1], row[at + 2], row[at + 3], board)
+
+        self._fills.append(fill)
+
+
+def comment_rows(scope: Scope, selection: Selection) -> EventRows:
+    """`EventRows` that reads comments."""
+    return EventRows(scope, selection, CommentRecord)
+
+
+def _same(entry: Any, entry_id: Column) -> ColumnElement[bool]:
+    return and_(entry.workspace_id == Event.workspace_id, entry.id == entry_id)
+
+
+def _board_columns(board: Any) -> tuple[Column, ...]:
+    return board.id, board.name, board.is_deleted
+
+
+def _board(row: AnyRow, at: int) -> Board | None:
+    return None if row[at] is None else Board(row[at], row[at + 1], row[at + 2])
+
+
+def _changes(stored: Sequence[dict[str, Any]]) -> list[FieldChange]:
+    return [FieldChange(change["path"], change.get("before"), change.get("after")) for change in stored]

@@ -1,0 +1,172 @@
+"""THE read path of events: pages, single events, counts, and what a feed reads. One statement each.
+
+Every statement here passes `visible_to` (through `conditions`), but for `read_batch`, which reads for the live hub: that one
+is handed to nobody before `admits`, the same rule in Python, has let it pass. Order is by sequence and by nothing else, so
+that a page costs what its rows cost, wherever it lies.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import Event, Head
+from trailcast.access.scope import BoardSet, Scope
+from trailcast.ledger.columns import EVERYTHING, EventRows, Selection, comment_rows
+from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, holds_text
+from trailcast.records import (
+    CommentRecord,
+    Count,
+    Edge,
+    EventFilter,
+    EventRecord,
+    OrderDirection,
+    Page,
+    PageInfo,
+    PageRequest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where a workspace's log ends and begins, and which version of its access rights is in force."""
+
+    last_sequence: int
+    first_sequence: int
+    access_version: int
+
+
+def rows_for(scope: Scope, wanted: EventFilter, selection: Selection) -> EventRows:
+    """The rows of a list: comments under a comment's names, events otherwise."""
+    return comment_rows(scope, selection) if wanted.comments_only else EventRows(scope, selection)
+
+
+async def read_page(
+    connection: AsyncConnection, scope: Scope, wanted: EventFilter, request: PageRequest, selection: Selection
+) -> Page[EventRecord]:
+    """One page, by keyset on `sequence`. The statement asks for one row more than the page, which is `hasNextPage`."""
+    rows = rows_for(scope, wanted, selection)
+    ascending = request.direction is OrderDirection.ASC
+    query = rows.select().where(*conditions(scope, wanted))
+    for bound, beyond in ((request.after, ascending), (request.before, not ascending)):
+        if bound is not None:
+            query = query.where(Event.sequence > bound if beyond else Event.sequence < bound)
+    # The last n of a range are the first n of the range read from its other end.
+    upwards = ascending is not request.backward
+    query = query.order_by(Event.sequence.asc() if upwards else Event.sequence.desc()).limit(request.limit + 1)
+    if request.offset:
+        query = query.offset(request.offset)
+    found = [rows.read(row) for row in await connection.execute(query)]
+    more, events = len(found) > request.limit, found[: request.limit]
+    if request.backward:
+        events.reverse()
+    edges = [Edge(event.cursor, event) for event in events]
+    info = PageInfo(
+        has_next_page=request.before is not None if request.backward else more,
+        has_previous_page=more if request.backward else request.after is not None or request.offset > 0,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return Page(edges, info)
+
+
+async def count_events(connection: AsyncConnection, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
+    """How many, counting no further than one past `up_to`."""
+    found = select(Event.sequence).where(*conditions(scope, wanted)).limit(up_to + 1).subquery()
+    counted = (await connection.execute(select(func.count()).select_from(found))).scalar_one()
+    return Count(min(counted, up_to), is_exact=counted <= up_to)
+
+
+async def read_event(
+    connection: AsyncConnection, scope: Scope, event_id: UUID, selection: Selection
+) -> EventRecord | None:
+    """The event with this id, if this scope may see it."""
+    rows = EventRows(scope, selection)
+    query = rows.select().where(*conditions(scope, EventFilter()), Event.id == event_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else rows.read(row)
+
+
+async def read_edge_event(
+    connection: AsyncConnection, scope: Scope, wanted: EventFilter, direction: OrderDirection, selection: Selection
+) -> EventRecord | None:
+    """The first event of the list in this direction."""
+    page = await read_page(connection, scope, wanted, PageRequest(limit=1, direction=direction), selection)
+    return page.edges[0].node if page.edges else None
+
+
+async def read_head(connection: AsyncConnection, workspace_id: UUID) -> LogHead | None:
+    """The head of one workspace's log; None for a workspace that does not exist."""
+    return (await read_heads(connection, [workspace_id])).get(workspace_id)
+
+
+async def read_heads(connection: AsyncConnection, workspace_ids: Iterable[UUID]) -> dict[UUID, LogHead]:
+    """The heads of these workspaces, in one statement."""
+    rows = await connection.execute(
+        select(Head.workspace_id, Head.last_sequence, Head.first_sequence, Head.access_version).where(
+            Head.workspace_id.in_(list(workspace_ids))
+        )
+    )
+    return {row.workspace_id: LogHead(*row[1:]) for row in rows}
+
+
+async def read_first_since(connection: AsyncConnection, workspace_id: UUID, moment: datetime) -> int | None:
+    """The sequence of the first event recorded at this moment or later: a bound, not an event."""
+    return await connection.scalar(first_since(workspace_id, moment))
+
+
+async def read_range(
+    connection: AsyncConnection, scope: Scope, wanted: EventFilter, *, after: int, up_to: int, limit: int
+) -> list[EventRecord]:
+    """The next events that follow `after`, none beyond `up_to`, oldest first, with everything: what a feed replays."""
+    rows = rows_for(scope, wanted, EVERYTHING)
+    query = rows.select().where(*conditions(scope, wanted), Event.sequence > after, Event.sequence <= up_to)
+    return [rows.read(row) for row in await connection.execute(query.order_by(Event.sequence).limit(limit))]
+
+
+async def read_batch(
+    connection: AsyncConnection, workspace_id: UUID, after: int, limit: int
+) -> tuple[int | None, list[EventRecord]]:
+    """For the live hub alone: what follows `after`, for everybody, and the access version of the same snapshot.
+
+    The version is None where no event follows; the hub learns it from the head then.
+    """
+    # Not a caller's scope: the hub must hold every field that any subscriber may see.
+    rows = EventRows(Scope(workspace_id, everything=True, boards=BoardSet(all=True)), EVERYTHING, CommentRecord)
+    version = select(Head.access_version).where(Head.workspace_id == workspace_id).scalar_subquery()
+    query = (
+        rows.select()
+        .add_columns(version)
+        .where(Event.workspace_id == workspace_id, Event.sequence > after)
+        .order_by(Event.sequence)
+        .limit(limit)
+    )
+    found = (await connection.execute(query)).all()
+    return (found[0][-1] if found else None), [rows.read(row) for row in found]
+
+
+async def read_events(
+    connection: AsyncConnection, scope: Scope, sequences: Sequence[int], selection: Selection, *, comments: bool = False
+) -> dict[int, EventRecord]:
+    """The events with these numbers that this scope may see."""
+    wanted = EventFilter(comments_only=comments)
+    rows = rows_for(scope, wanted, selection)
+    query = rows.select().where(*conditions(scope, wanted), Event.sequence.in_(sequences))
+    return {row[0]: rows.read(row) for row in await connection.execute(query)}
+
+
+async def sequences_with_text(
+    connection: AsyncConnection, workspace_id: UUID, after: int, up_to: int, text: str
+) -> frozenset[int]:
+    """For the live hub alone: which events of a batch hold this text. Says nothing that the batch did not."""
+    rows = await connection.execute(
+        select(Event.sequence).where(
+            Event.workspace_id == workspace_id,
+            Event.sequence.between(after + 1, min(up_to, SEQUENCE_MAX)),
+            holds_text(text),
+        )
+    )
+    return frozenset(rows.scalars())

@@ -1,0 +1,98 @@
+"""Rings and hears: says in one message per moment which logs grew, and hands on what other processes say.
+
+The one fixed channel is subscribed once, at start, because broadcaster races when several subscribe first. Rings are coalesced:
+while one is under way, whatever else is committed goes with the next, so many writers cost few notices. Messages are lines:
+`log <workspace> <sequence>`, `access <workspace>` (written by a trigger, see the first revision) and `resync`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from itertools import islice
+from typing import Protocol
+from uuid import UUID
+
+from broadcaster import Broadcast, BroadcastBackend
+
+from trailcast.live.listener import RESYNC
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "trailcast"
+LOGS_PER_RING_MAX = 100  # 61 bytes each, of the 8,000 that NOTIFY carries
+
+
+class Ear(Protocol):
+    """What hears the bell."""
+
+    def heard_log(self, workspace_id: UUID, sequence: int) -> None: ...
+
+    def heard_access(self, workspace_id: UUID) -> None: ...
+
+    def heard_resync(self) -> None: ...
+
+
+class Doorbell:
+    """One per process. `ring` never waits and never fails."""
+
+    def __init__(self, backend: BroadcastBackend, ear: Ear) -> None:
+        self._broadcast = Broadcast(backend=backend)
+        self._ear = ear
+        self._ends: dict[UUID, int] = {}
+        self._due = asyncio.Event()
+
+    def ring(self, ends: Mapping[UUID, int]) -> None:
+        """These logs end here now. This process hears it at once, the others by the broadcast."""
+        for workspace_id, sequence in ends.items():
+            self._ends[workspace_id] = max(sequence, self._ends.get(workspace_id, 0))
+            self._ear.heard_log(workspace_id, sequence)
+        self._due.set()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncGenerator[None]:
+        """Listening and ringing for as long as the block runs."""
+        async with self._broadcast, self._broadcast.subscribe(CHANNEL) as subscriber:
+            tasks = [
+                asyncio.create_task(self._hear(subscriber), name="trailcast-hear"),
+                asyncio.create_task(self._publish(), name="trailcast-ring"),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                for task in tasks:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+
+    async def _hear(self, subscriber: object) -> None:
+        async for event in subscriber:  # type: ignore[attr-defined]
+            for line in event.message.split("\n"):
+                self._dispatch(line)
+
+    def _dispatch(self, line: str) -> None:
+        kind, *words = line.split(" ")
+        try:
+            if kind == "log":
+                self._ear.heard_log(UUID(words[0]), int(words[1]))
+            elif kind == "access":
+                self._ear.heard_access(UUID(words[0]))
+            elif kind == RESYNC:
+                self._ear.heard_resync()
+        except (ValueError, IndexError):
+            # Anyone who may NOTIFY on this database can send anything; it can wake a hub, and no more.
+            logger.warning("a ring that nobody understands was ignored")
+
+    async def _publish(self) -> None:
+        while True:
+            await self._due.wait()
+            taken = dict(islice(self._ends.items(), LOGS_PER_RING_MAX))
+            for workspace_id in taken:
+                del self._ends[workspace_id]
+            if not self._ends:
+                self._due.clear()
+            message = "\n".join(f"log {workspace_id} {sequence}" for workspace_id, sequence in taken.items())
+            if message:
+                await self._broadcast.publish(CHANNEL, message)
