@@ -13,7 +13,7 @@ from trailcast.records import EntityRef, EventFilter, OrderDirection, PageReques
 from trailcast.settings import Settings
 
 TEXT_LENGTH_MIN = 3  # the trigram index cannot serve less
-YEAR_MIN, YEAR_MAX = 1970, 9000  # what every client and the database agree on, time zones included
+YEAR_MIN, YEAR_MAX = 2, 9998  # a shift by any time zone stays within what a date can be
 
 
 def page_size(first: int | None, settings: Settings, name: str = "first") -> int:
@@ -123,7 +123,8 @@ def camel(name: str) -> str:
 
 def _short(value: object, *path: str | int) -> None:
     if isinstance(value, str) and (len(value) > NAME_LENGTH_MAX or not is_storable(value)):
-        raise BadUserInput(f"{path[-1]} may have {NAME_LENGTH_MAX} characters, none of them NUL.", path)
+        name = next(step for step in reversed(path) if isinstance(step, str))
+        raise BadUserInput(f"{name} may have {NAME_LENGTH_MAX} characters, none of them NUL.", path)
 
 
 def rows(first: int, settings: Settings) -> int:

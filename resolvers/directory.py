@@ -24,7 +24,7 @@ async def boards(context: Context, text: str | None, first: int | None, after: s
 async def agents(
     context: Context, text: str | None, board_id: str | None, first: int | None, after: str | None
 ) -> Page[Agent]:
-    """The agents on those boards; an agent sees itself. Raises BadUserInput, BadCursor."""
+    """The agents on those boards and on no one board; an agent sees itself. Raises BadUserInput, BadCursor."""
     return await _listed(context, "agents", list_agents, text, board_id, first, after)
 
 

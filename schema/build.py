@@ -12,6 +12,7 @@ from schema.directory import Agent, Board, Task, User, Workspace
 from schema.errors import TranslateErrors
 from schema.mutation import Mutation
 from schema.query import Query
+from schema.requests import RequestRules
 from schema.scalars import configuration
 from schema.subscription import Subscription
 
@@ -27,6 +28,7 @@ def build(*, introspection: bool = True) -> strawberry.Schema:
         lambda: MaxTokensLimiter(max_token_count=DOCUMENT_TOKENS_MAX),
         lambda: ParserCache(maxsize=DOCUMENTS_CACHED_MAX),
         lambda: ValidationCache(maxsize=DOCUMENTS_CACHED_MAX),
+        RequestRules,  # behind the cache, which would overwrite what it found
     ]
     if not introspection:
         extensions.append(lambda: AddValidationRules([NoSchemaIntrospectionCustomRule]))

@@ -44,7 +44,7 @@ class Task(Node):
 
 
 @strawberry.type(
-    description="An AI agent. Visible to itself, to who may read its board, and to owners, admins and services."
+    description="An AI agent. Visible to itself, to people who may read its board (all, if it has none), and to services."
 )
 class Agent(Node):
     name: str = strawberry.field(description="Its name now, or the last one; up to 200 characters.")

@@ -1,7 +1,7 @@
 """The one place where errors are turned outward: every error of an answer gets a code, and the unexpected loses its text.
 
-What Trailcast raises keeps its sentence and code. What graphql-core says of a document keeps its sentence under one of
-three codes. Everything else is logged with an id, and the client gets the id and nothing more.
+What Trailcast raises keeps its sentence and code. What is wrong with a request or its document keeps its sentence under
+one of four codes. Everything else is logged with an id, and the client gets the id and nothing more.
 """
 
 import logging
@@ -18,13 +18,16 @@ from trailcast.errors import BadUserInput, TrailcastError
 logger = logging.getLogger(__name__)
 
 INTERNAL = "INTERNAL"
+BAD_REQUEST = "BAD_REQUEST"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = BadUserInput.code
 
 
 def translate(error: GraphQLError) -> GraphQLError:
-    """The error as a client may see it."""
+    """The error as a client may see it; one that was translated before stays as it is."""
+    if error.original_error is None and "code" in (error.extensions or {}):
+        return error
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
@@ -60,6 +63,11 @@ def _located(error: GraphQLError, message: str, extensions: dict[str, object]) -
         path=error.path,
         extensions=extensions,
     )
+
+
+def request_error(message: str) -> GraphQLError:
+    """What is wrong with a request as a whole, before anything of it is executed."""
+    return GraphQLError(message, extensions={"code": BAD_REQUEST})
 
 
 class TranslateErrors(SchemaExtension):

@@ -5,7 +5,8 @@ refuses to remove a row that events may name, and the grants of the role that th
 may insert and read events and nothing more. A third trigger marks every change of access in the workspace's head and rings
 the doorbell, so that rights taken away with plain SQL end as promptly as those taken away through the API.
 
-Needs the right to create a role and the extensions pg_trgm and btree_gin (both trusted since PostgreSQL 13).
+Needs the right to create a role (or the role, granted to whoever migrates) and the extensions pg_trgm and btree_gin (both
+trusted since PostgreSQL 13).
 """
 
 from alembic import op
@@ -275,17 +276,22 @@ ACCESS_TRIGGERS = (
     " FOR EACH ROW WHEN (OLD.is_deleted IS DISTINCT FROM NEW.is_deleted) EXECUTE FUNCTION mark_access_changed()",
 )
 
-# The role outlives a downgrade: it belongs to the whole cluster, where other databases may use it.
+# The role outlives a downgrade: it belongs to the whole cluster, where other databases may use it. It may also be there
+# before, made by whoever may make roles; then CREATEROLE is not needed, which is asked for even where nothing is made. Since
+# PostgreSQL 16 the maker of a role is its member without the right to become it (SET), and becoming it is what the server does.
 GRANTS = (
     """
     DO $$ BEGIN
-        CREATE ROLE trailcast_app NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'trailcast_app') THEN
+            CREATE ROLE trailcast_app NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+        END IF;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END $$
     """,
     """
     DO $$ BEGIN
-        IF NOT pg_has_role(current_user, 'trailcast_app', 'MEMBER') THEN
+        IF NOT pg_has_role(current_user, 'trailcast_app',
+                           CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
             EXECUTE format('GRANT trailcast_app TO %I', current_user);
         END IF;
     END $$

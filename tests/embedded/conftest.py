@@ -60,11 +60,12 @@ def data_dir(tmp_path: Path, seed: Path) -> Path:
 
 
 @pytest.fixture
-def embedded(data_dir: Path) -> Iterator[Embedded]:
+def embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
     """Make servers, on `data_dir` unless told otherwise, that do not wait for disks."""
     with ExitStack() as stack:
 
-        def make(directory: Path = data_dir, **options: object) -> EmbeddedPostgres:
+        def make(directory: Path | None = None, **options: object) -> EmbeddedPostgres:
+            directory = directory or request.getfixturevalue("data_dir")
             options = {"parameters": {"fsync": "off"}} | options
             postgres = EmbeddedPostgres(directory, **options)  # type: ignore[arg-type]
             stack.callback(postgres.stop)

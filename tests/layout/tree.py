@@ -4,7 +4,6 @@ Git is not asked, so that the rules hold in an unpacked archive too, and for a f
 """
 
 import ast
-import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -19,17 +18,18 @@ def files() -> dict[str, Path]:
     """Every file by its path from the root."""
     lines = (ROOT / ".gitignore").read_text().splitlines()
     ignored = [line.strip("/") for line in lines if line and not line.startswith("#")]
-    return {path.relative_to(ROOT).as_posix(): path for path in _walk(ROOT, [*ignored, ".git"])}
+    return dict(_walk(ROOT, [*ignored, ".git"]))
 
 
-def _walk(folder: Path, ignored: list[str]) -> Iterator[Path]:
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if any(fnmatch(entry.name, pattern) for pattern in ignored):
+def _walk(folder: Path, ignored: list[str]) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.iterdir()):
+        name = path.relative_to(ROOT).as_posix()
+        if any(fnmatch(path.name, pattern) or fnmatch(name, pattern) for pattern in ignored):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), ignored)
-        elif entry.is_file():
-            yield Path(entry.path)
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path, ignored)
+        elif path.is_file():
+            yield name, path
 
 
 @cache

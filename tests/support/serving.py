@@ -21,6 +21,11 @@ from trailcast.settings import Settings
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers, which belong to pytest here."""
 
+    async def main_loop(self) -> None:
+        # Upstream looks ten times a second whether it should stop; a suite of hundreds of servers feels that.
+        await self.on_tick(0)
+        await until(lambda: self.should_exit, deadline_s=3600)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield

@@ -156,7 +156,8 @@ async def _load_subject(
         .join(models.Workspace, models.Workspace.id == subject.workspace_id)
         .where(subject.workspace_id == workspace_id, subject.id == subject_id, ~subject.is_deleted)
     )
-    return (await connection.execute(query)).one_or_none()
+    row: AnyRow | None = (await connection.execute(query)).one_or_none()
+    return row
 
 
 def _program(

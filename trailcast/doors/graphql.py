@@ -27,6 +27,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.unset import UNSET, UnsetType
 
 from resolvers.context import Caller, ClientAddress, Context
+from schema.errors import translate
 from trailcast.doors.credentials import find_credentials
 from trailcast.doors.media import RESPONSE_MEDIA, negotiate
 from trailcast.doors.services import Services
@@ -138,6 +139,12 @@ class GraphQLDoor(GraphQL[Context, None]):
         accepted: UnsetType = UNSET
         return accepted
 
+    def parse_json(self, data: str | bytes) -> Any:
+        body = super().parse_json(data)
+        if not isinstance(body, dict | list):
+            raise HTTPException(400, "The body must be a JSON object with a query.")
+        return body
+
     def decode_json(self, data: str | bytes) -> object:
         return orjson.loads(data)
 
@@ -146,6 +153,8 @@ class GraphQLDoor(GraphQL[Context, None]):
         return orjson.dumps(data).decode()
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        # Those of a document that could not be parsed come here without having passed the schema's own translation.
+        result.errors = [translate(error) for error in result.errors] if result.errors else None
         answer = await super().process_result(request, result)
         if result.errors and result.data is None and not any(error.path for error in result.errors):
             # Nothing was executed, so by the specification there is no `data` at all.

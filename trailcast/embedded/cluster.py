@@ -58,12 +58,13 @@ class Cluster:
             options.append("--no-sync")
         run_initdb(command_as(account, [str(binaries.initdb), *options]), lock=lock)
         unfinished.rename(self.directory)
-        # Otherwise a power failure could take the rename back, and with it everything that was committed since.
-        parent = os.open(self.directory.parent, os.O_RDONLY)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+        if durable:
+            # Otherwise a power failure could take the rename back, and with it everything that was committed since.
+            parent = os.open(self.directory.parent, os.O_RDONLY)
+            try:
+                os.fsync(parent)
+            finally:
+                os.close(parent)
 
     def check_version(self, binaries: Binaries) -> None:
         try:

@@ -28,12 +28,21 @@ def dumps(value: object) -> str:
 
 def async_url(url: str) -> str:
     """The same database through asyncpg, whichever PostgreSQL scheme the setting was written with."""
-    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    return _spelled(url, "postgresql+asyncpg", tls="ssl")
 
 
 def driver_url(url: str) -> str:
     """The same database for asyncpg itself, which knows no dialects."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return _spelled(url, "postgresql", tls="sslmode")
+
+
+def _spelled(url: str, scheme: str, *, tls: str) -> str:
+    """The URL as its reader spells it: `sslmode` is libpq's and asyncpg's word, which SQLAlchemy would hand on as an argument."""
+    parsed = make_url(url).set(drivername=scheme)
+    mode = parsed.query.get("sslmode", parsed.query.get("ssl"))
+    if mode is not None:
+        parsed = parsed.difference_update_query(["sslmode", "ssl"]).update_query_dict({tls: mode})
+    return parsed.render_as_string(hide_password=False)
 
 
 class Database:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     false,
     literal,
     null,
+    or_,
     select,
     true,
     tuple_,
@@ -125,7 +126,7 @@ async def list_tasks(connection: AsyncConnection, scope: Scope, request: NameReq
 
 
 async def list_agents(connection: AsyncConnection, scope: Scope, request: NameRequest) -> Page[Agent]:
-    """The agents on those boards; an agent sees itself."""
+    """The agents on those boards and on no one board; an agent sees itself."""
     agent, board = models.Agent, models.Board
     query = (
         select(agent.name, agent.id, agent.role, agent.is_deleted, board.id, board.name, board.is_deleted)
@@ -206,7 +207,8 @@ def _on_readable_board(scope: Scope, board_id: InstrumentedAttribute[UUID | None
 def _agent_visible(scope: Scope) -> ColumnElement[bool]:
     if scope.agent_id is not None:
         return models.Agent.id == scope.agent_id
-    return _on_readable_board(scope, models.Agent.board_id)
+    # An agent without a board works on any, so on those that the caller reads, too.
+    return or_(models.Agent.board_id.is_(None), _on_readable_board(scope, models.Agent.board_id))
 
 
 def _user_visible(scope: Scope) -> ColumnElement[bool]:

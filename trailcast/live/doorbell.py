@@ -95,4 +95,8 @@ class Doorbell:
                 self._due.clear()
             message = "\n".join(f"log {workspace_id} {sequence}" for workspace_id, sequence in taken.items())
             if message:
-                await self._broadcast.publish(CHANNEL, message)
+                try:
+                    await self._broadcast.publish(CHANNEL, message)
+                except Exception:
+                    # Whatever a backend may raise: a bell that stops ringing for good would slow every other process.
+                    logger.exception("the doorbell could not be rung; the tick will cover it")

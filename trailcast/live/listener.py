@@ -24,12 +24,13 @@ RINGS_QUEUED_MAX = 10_000
 
 
 class PostgresBackend(BroadcastBackend):
-    """`connect()` returns when the first connection listens or `CONNECT_TIMEOUT_S` passed; it goes on trying behind."""
+    """`connect()` returns when the first attempt has succeeded or failed; it goes on trying behind."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._channels: set[str] = set()
         self._rings: asyncio.Queue[Event] = asyncio.Queue(RINGS_QUEUED_MAX)
+        self._attempted = asyncio.Event()
         self._listening = asyncio.Event()
         self._listener: asyncpg.Connection | None = None
         self._publisher: asyncpg.Connection | None = None
@@ -44,8 +45,7 @@ class PostgresBackend(BroadcastBackend):
 
     async def connect(self) -> None:
         self._task = asyncio.create_task(self._run(), name="trailcast-doorbell")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._listening.wait(), CONNECT_TIMEOUT_S)
+        await self._attempted.wait()
 
     async def disconnect(self) -> None:
         if self._task is not None:
@@ -105,6 +105,7 @@ class PostgresBackend(BroadcastBackend):
                     "the doorbell is not connected (%s); feeds go by the tick meanwhile", type(error).__name__
                 )
             finally:
+                self._attempted.set()
                 self._listening.clear()
                 self._listener = None
             # Half of the pause is random, so that many processes do not come back in one moment.
@@ -121,6 +122,7 @@ class PostgresBackend(BroadcastBackend):
             for channel in list(self._channels):
                 await connection.add_listener(channel, self._heard)
             self._listening.set()
+            self._attempted.set()
             for channel in list(self._channels):
                 self._put(Event(channel, RESYNC))
             while not lost.is_set():

@@ -1,0 +1,224 @@
+"""Group commit: who waits together commits together, each caller hears what became of its own events, and nobody waits for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import event, exc
+
+from tests.ledger.drafts import draft, empty_log, is_waiting_for_lock, last_sequence, read_log
+from tests.support.waiting import until
+from trailcast.errors import NotFound, Unavailable
+from trailcast.ledger.append import Appended, Receipt
+from trailcast.ledger.database import Database
+from trailcast.ledger.group import Writers
+
+CALLERS = 50
+
+
+class Journal:
+    """What the writers did to the database and to the doorbell, in order: "commit", "rollback", and each ring's ends."""
+
+    def __init__(self, database: Database) -> None:
+        self.entries: list[object] = []
+        self.inserts = 0
+        engine = database.writer.sync_engine
+        event.listen(engine, "commit", lambda _connection: self.entries.append("commit"))
+        event.listen(engine, "rollback", lambda _connection: self.entries.append("rollback"))
+        event.listen(engine, "before_cursor_execute", self._note)
+
+    def ring(self, ends: dict[UUID, int]) -> None:
+        self.entries.append(dict(ends))
+
+    def _note(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        self.inserts += statement.startswith("INSERT INTO events")
+
+
+@pytest.fixture
+async def log(database: Database) -> UUID:
+    """A workspace with an empty log."""
+    return await empty_log(database)
+
+
+@pytest.fixture
+def journal(database: Database, log: UUID) -> Journal:
+    return Journal(database)
+
+
+@pytest.fixture
+async def writers(database: Database, journal: Journal) -> AsyncIterator[Writers]:
+    writers = Writers(database, journal.ring, group_events_max=1000, writers_waiting_max=1000)
+    yield writers
+    await writers.close()
+
+
+@asynccontextmanager
+async def head_locked(owner: asyncpg.Connection, workspace_id: UUID) -> AsyncIterator[None]:
+    """While the block runs, nothing can be appended to this log."""
+    async with owner.transaction():
+        await owner.execute("SELECT FROM heads WHERE workspace_id = $1 FOR UPDATE", workspace_id)
+        yield
+
+
+async def waiting(owner: asyncpg.Connection, writers: Writers, callers: int) -> None:
+    """Return when one transaction waits for the head and this many callers wait for the next."""
+    await until(lambda: is_waiting_for_lock(owner))
+    await until(lambda: len(writers._waiting) == callers)
+
+
+async def test_a_lone_writer_has_a_transaction_of_its_own_and_rings_after_the_commit(
+    writers: Writers, journal: Journal, log: UUID
+) -> None:
+    assert (await writers.append([draft(log), draft(log)])).appended == [Appended(1), Appended(2)]
+    assert (await writers.append([draft(log)])).appended == [Appended(3)]
+    assert journal.entries == ["commit", {log: 2}, "commit", {log: 3}]
+
+
+async def test_callers_that_come_together_share_one_commit_one_insert_and_one_ring(
+    writers: Writers, journal: Journal, log: UUID, owner: asyncpg.Connection
+) -> None:
+    receipts = await asyncio.gather(*(writers.append([draft(log, str(number))]) for number in range(CALLERS)))
+    assert [receipt.appended for receipt in receipts] == [[Appended(number + 1)] for number in range(CALLERS)]
+    assert journal.entries == ["commit", {log: CALLERS}]
+    assert journal.inserts == 1
+    assert await read_log(owner, log) == [(number + 1, str(number)) for number in range(CALLERS)]
+
+
+async def test_callers_that_come_during_a_commit_go_with_the_next(
+    writers: Writers, journal: Journal, log: UUID, owner: asyncpg.Connection
+) -> None:
+    async with head_locked(owner, log):
+        first = asyncio.create_task(writers.append([draft(log)]))
+        await until(lambda: is_waiting_for_lock(owner))
+        others = [asyncio.create_task(writers.append([draft(log)])) for _ in range(CALLERS)]
+        await waiting(owner, writers, CALLERS)
+    await asyncio.gather(first, *others)
+    assert journal.entries == ["commit", {log: 1}, "commit", {log: 1 + CALLERS}]
+
+
+async def test_a_group_has_a_bound_and_a_larger_batch_goes_alone(
+    database: Database, journal: Journal, log: UUID
+) -> None:
+    writers = Writers(database, journal.ring, group_events_max=10, writers_waiting_max=1000)
+    sizes = (4, 4, 4, 15, 1)
+    await asyncio.gather(*(writers.append([draft(log)] * size) for size in sizes))
+    assert journal.entries == ["commit", {log: 8}, "commit", {log: 12}, "commit", {log: 27}, "commit", {log: 28}]
+
+
+async def test_one_commit_serves_several_workspaces_and_rings_each(
+    writers: Writers, journal: Journal, log: UUID, database: Database
+) -> None:
+    other = await empty_log(database)
+    journal.entries.clear()
+    await asyncio.gather(writers.append([draft(log)]), writers.append([draft(other)]), writers.append([draft(log)]))
+    assert journal.entries == ["commit", {log: 2, other: 1}]
+
+
+@pytest.mark.parametrize("bad", ["workspace", "text"])
+async def test_what_the_database_refuses_fails_alone(
+    writers: Writers, journal: Journal, log: UUID, owner: asyncpg.Connection, bad: str
+) -> None:
+    faulty = draft(uuid4()) if bad == "workspace" else draft(log, "a NUL: \0")
+    calls = [[draft(log, "one")], [draft(log, "with it"), faulty], [draft(log, "two")]]
+    first, refused, last = await asyncio.gather(*map(writers.append, calls), return_exceptions=True)
+    assert isinstance(first, Receipt)
+    assert isinstance(last, Receipt)
+    assert (first.appended, last.appended) == ([Appended(1)], [Appended(2)])
+    assert isinstance(refused, NotFound if bad == "workspace" else exc.DBAPIError)
+    assert await read_log(owner, log) == [(1, "one"), (2, "two")]
+    # The group, then each of its members.
+    assert journal.entries == ["rollback", "commit", {log: 1}, "rollback", "commit", {log: 2}]
+
+
+async def test_a_caller_that_goes_away_takes_nothing_with_it(
+    writers: Writers, log: UUID, owner: asyncpg.Connection
+) -> None:
+    async with head_locked(owner, log):
+        running = asyncio.create_task(writers.append([draft(log, "running")]))
+        await until(lambda: is_waiting_for_lock(owner))
+        gone, staying = (asyncio.create_task(writers.append([draft(log, name)])) for name in ("gone", "staying"))
+        await waiting(owner, writers, 2)
+        for task in (running, gone):
+            task.cancel()
+        await asyncio.wait([running, gone])
+        assert running.cancelled()
+        assert gone.cancelled()
+    assert (await staying).appended == [Appended(3)]
+    assert await read_log(owner, log) == [(1, "running"), (2, "gone"), (3, "staying")]
+    assert (await writers.append([draft(log)])).appended == [Appended(4)]
+
+
+async def test_when_the_connection_dies_the_whole_group_is_told_and_the_next_is_written(
+    writers: Writers, journal: Journal, log: UUID, owner: asyncpg.Connection
+) -> None:
+    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with head_locked(owner, log):
+        lost = [asyncio.create_task(writers.append([draft(log, "lost")])) for _ in range(CALLERS)]
+        await until(lambda: is_waiting_for_lock(owner))
+        after = [asyncio.create_task(writers.append([draft(log, "after")])) for _ in range(CALLERS)]
+        await waiting(owner, writers, CALLERS)
+        assert await owner.fetch(kill) == [(True,)]
+        answers = await asyncio.gather(*lost, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Unavailable] * CALLERS
+    receipts = await asyncio.gather(*after)
+    assert [receipt.appended for receipt in receipts] == [[Appended(number + 1)] for number in range(CALLERS)]
+    assert {message for _, message in await read_log(owner, log)} == {"after"}
+    assert journal.entries[-2:] == ["commit", {log: CALLERS}]
+
+
+async def test_a_lock_that_cannot_be_had_in_time_answers_everybody(
+    database_url: str, owner: asyncpg.Connection
+) -> None:
+    from trailcast.settings import Settings
+
+    database = Database(database_url, Settings(database_url=database_url, lock_timeout_ms=100))
+    try:
+        log = await empty_log(database)
+        writers = Writers(database, lambda _ends: None, group_events_max=1000, writers_waiting_max=1000)
+        async with head_locked(owner, log):
+            answers = await asyncio.gather(*(writers.append([draft(log)]) for _ in range(3)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Unavailable] * 3
+        assert await last_sequence(owner, log) == 0
+    finally:
+        await database.dispose()
+
+
+async def test_more_callers_than_the_bound_are_refused_at_once(
+    database: Database, journal: Journal, log: UUID, owner: asyncpg.Connection
+) -> None:
+    writers = Writers(database, journal.ring, group_events_max=1000, writers_waiting_max=2)
+    async with head_locked(owner, log):
+        accepted = [asyncio.create_task(writers.append([draft(log)]))]
+        await until(lambda: is_waiting_for_lock(owner))
+        accepted += [asyncio.create_task(writers.append([draft(log)])) for _ in range(2)]
+        await waiting(owner, writers, 2)
+        with pytest.raises(Unavailable, match="Too many events are waiting"):
+            await writers.append([draft(log)])
+    await asyncio.gather(*accepted)
+    assert await last_sequence(owner, log) == 3
+
+
+async def test_closing_waits_until_everybody_is_answered(
+    writers: Writers, log: UUID, owner: asyncpg.Connection
+) -> None:
+    async with head_locked(owner, log):
+        first = asyncio.create_task(writers.append([draft(log)]))
+        await until(lambda: is_waiting_for_lock(owner))
+        second = asyncio.create_task(writers.append([draft(log)]))
+        await waiting(owner, writers, 1)
+        closing = asyncio.create_task(writers.close())
+        assert not closing.done()
+    await closing
+    assert [(await first).appended, (await second).appended] == [[Appended(1)], [Appended(2)]]
+    await writers.close()
+
+
+async def test_what_was_written_before_rings_no_bell(writers: Writers, journal: Journal, log: UUID) -> None:
+    known = draft(log, idempotency_key="key", content_sha256=b"same")
+    assert (await writers.append([known])).appended == [Appended(1)]
+    journal.entries.clear()
+    assert (await writers.append([known])).appended == [Appended(1, replayed=True)]
+    assert journal.entries == ["commit"]
