@@ -22,7 +22,9 @@ class Asking:
     world: World
     ids: dict[str, str]
 
-    async def __call__(self, caller: str | None, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    async def __call__(
+        self, caller: str | None, document: str, variables: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The whole answer; `caller` None presents no credential."""
         headers = {} if caller is None else CALLERS[caller].headers(self.world)
         return await self.shared.gql(document, variables, headers=headers)
@@ -34,7 +36,9 @@ class Asking:
         data: dict[str, Any] = answer["data"]
         return data
 
-    async def raw(self, caller: str | None, document: str, variables: dict[str, Any] | None = None) -> tuple[int, bytes]:
+    async def raw(
+        self, caller: str | None, document: str, variables: dict[str, Any] | None = None
+    ) -> tuple[int, bytes]:
         """Status and bytes."""
         await self(caller, document, variables)
         return self.shared.gql.last.status_code, self.shared.gql.last.content

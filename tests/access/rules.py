@@ -39,7 +39,6 @@ def workspace_id(world: World, name: str) -> str:
 CALLERS: Mapping[str, Caller] = {
     **{name: Caller(name, "acme") for name in ("owner", "admin", "member", "stranger", "bot", "builder", "service")},
     "double": Caller("double", "acme"),  # the older of its two memberships
-    "double_in_acme": Caller("double", "acme", picks="acme"),
     "double_in_globex": Caller("double", "globex", picks="globex"),
     **{name: Caller(name, "globex") for name in ("globex_owner", "globex_agent", "globex_service")},
 }
@@ -200,7 +199,6 @@ FINDS: Mapping[str, Directory] = {
     "member": Directory("alpha beta", "alpha_task alpha_task2 beta_task", "builder", _PEOPLE, "alpha", "MEMBER"),
     "stranger": Directory(users=_PEOPLE, role="MEMBER"),
     "double": Directory(users=_PEOPLE, role="MEMBER", workspaces=_DOUBLE),
-    "double_in_acme": Directory(users=_PEOPLE, role="MEMBER", workspaces=_DOUBLE),
     "bot": Directory(
         "alpha beta gamma", "alpha_task alpha_task2 beta_task gamma_task", "bot", "", "alpha beta gamma", "researcher"
     ),
