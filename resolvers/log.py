@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from resolvers.context import Context
+from resolvers.context import ClientAddress, Context
 from trailcast.access.principal import Principal
 from trailcast.errors import BadUserInput
 from trailcast.ledger.append import Receipt
@@ -76,16 +76,13 @@ async def _log(
     principal = await context.caller.principal()
     checked = [check(one, context.settings) for one in given]
     found = await _found(context, principal, checked)
-    drafts, problems = [], []
-    for index, one in enumerate(checked):
-        draft = _draft(context, principal, one, found)
-        problems += [problem.under(str(index)) for problem in one.problems]
-        drafts.append(draft)
+    client = context.client if context.settings.store_client_address else ClientAddress()
+    drafts, problems = draft_events(principal, checked, found, client)
     if problems:
         return Batch((), (), problems)
     if not drafts:
         return Batch((), (), ())
-    receipt = await context.writers.append([draft for draft in drafts if draft is not None])
+    receipt = await context.writers.append(drafts)
     if receipt.problems:
         return Batch((), (), [problem.under(str(index)) for index, problem in receipt.problems])
     return await _read_back(context, principal, receipt, selection, comments=as_comments)
@@ -93,13 +90,27 @@ async def _log(
 
 async def _found(context: Context, principal: Principal, checked: Sequence[Checked]) -> Found:
     """All boards, tasks and actors that the inputs name, of the principal's workspace."""
-    refs = [ref for one in checked for ref in (one.actor, one.on_behalf_of) if ref is not None]
-    boards = [one.board_id for one in checked if one.board_id is not None]
-    tasks = [one.task_id for one in checked if one.task_id is not None]
-    if not (refs or boards or tasks):
+    boards, tasks, actors = named(checked)
+    if not (boards or tasks or actors):
         return Found()
     async with context.database.reading() as connection:
-        return await look_up(connection, principal.workspace.id, boards, tasks, refs)
+        return await look_up(connection, principal.workspace.id, boards, tasks, actors)
+
+
+def named(checked: Sequence[Checked]) -> tuple[list[UUID], list[UUID], list[ActorRef]]:
+    """The boards, tasks and actors that have to be looked up before these inputs can be drafted."""
+    boards = [one.board_id for one in checked if one.board_id is not None]
+    tasks = [one.task_id for one in checked if one.task_id is not None]
+    return boards, tasks, [ref for one in checked for ref in (one.actor, one.on_behalf_of) if ref is not None]
+
+
+def draft_events(
+    principal: Principal, checked: Sequence[Checked], found: Found, client: ClientAddress
+) -> tuple[list[EventDraft], list[Problem]]:
+    """The events to be written, and what is wrong with the others, under their indices."""
+    drafts = [_draft(principal, one, found, client) for one in checked]
+    problems = [problem.under(str(index)) for index, one in enumerate(checked) for problem in one.problems]
+    return [draft for draft in drafts if draft is not None], problems
 
 
 async def _read_back(
@@ -115,7 +126,7 @@ async def _read_back(
     return Batch([events[number] for number in numbers if number in events], replayed, ())
 
 
-def _draft(context: Context, principal: Principal, one: Checked, found: Found) -> EventDraft | None:
+def _draft(principal: Principal, one: Checked, found: Found, client: ClientAddress) -> EventDraft | None:
     """The event to be written, or None with what is wrong added to `one.problems`."""
     given = one.input
     actor = _actor(principal, one, found)
@@ -126,7 +137,6 @@ def _draft(context: Context, principal: Principal, one: Checked, found: Found) -
     if one.problems:
         return None
     entity = _entity(one, found, actor, board_id)
-    client = context.client if context.settings.store_client_address else None
     reference = ActorRef(actor.kind, actor.id)
     return EventDraft(
         workspace_id=principal.workspace.id,
@@ -144,8 +154,8 @@ def _draft(context: Context, principal: Principal, one: Checked, found: Found) -
         entity_name=given.entity_name or entity[2],
         changes=one.changes,
         metadata=one.metadata,
-        ip_address=client.ip_address if client else None,
-        user_agent=client.user_agent if client else None,
+        ip_address=client.ip_address,
+        user_agent=client.user_agent,
         correlation_id=given.correlation_id,
         idempotency_key=given.idempotency_key,
         content_sha256=None if given.idempotency_key is None else one.content_sha256(reference),

@@ -15,7 +15,8 @@ def uvicorn_config(app: Any, settings: Settings, *, workers: int = 1) -> uvicorn
         host=settings.host,
         port=settings.port,
         workers=workers,
-        log_level=settings.log_level,
+        # Its lines go where the program's own go, in the same format (trailcast.cli.logs); under tests, nowhere.
+        log_config=None,
         access_log=False,
         server_header=False,
         ws="websockets-sansio",
@@ -25,4 +26,6 @@ def uvicorn_config(app: Any, settings: Settings, *, workers: int = 1) -> uvicorn
         # Compression costs 37 kB a socket and saves little on short messages.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=10,
+        # A worker answers only after it has imported everything: many workers on few cores would be replaced for ever.
+        timeout_worker_healthcheck=60,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.access.effects import Bell, listening
 from tests.access.rules import CALLERS, LOG, workspace_id
 from tests.conftest import TEMPLATE
 from tests.schema.servers import Shared, shared_server
@@ -52,12 +53,12 @@ class Asking:
 
 async def _asking(postgres: EmbeddedPostgres, world: World) -> AsyncIterator[Asking]:
     async with shared_server(postgres, TEMPLATE) as shared:
-        ids = {
-            event.name: str(await shared.sql.fetchval("SELECT id FROM events WHERE workspace_id = $1 AND sequence = $2", workspace, place))
-            for home, events in LOG.items()
-            for workspace in [workspace_id(world, home)]
-            for place, event in enumerate(events, start=1)
-        }  # fmt: skip
+        ids = {}
+        for home, events in LOG.items():
+            rows = await shared.sql.fetch(
+                "SELECT id FROM events WHERE workspace_id = $1 ORDER BY sequence", workspace_id(world, home)
+            )
+            ids.update({event.name: str(row["id"]) for event, row in zip(events, rows, strict=True)})
         rows = await shared.sql.fetch("SELECT name, id FROM services")
         yield Asking(shared, world, ids | {row["name"]: str(row["id"]) for row in rows})
 
@@ -71,9 +72,16 @@ async def ask(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[Ask
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def tell(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[Asking]:
-    """The same, for tests that write events and compare before with after. Nobody changes the directory or a right here."""
+    """The same, for tests that write and compare before with after. New things may be made; those of the world keep their rights."""
     async for asking in _asking(postgres, templates):
         yield asking
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bell(tell: Asking) -> AsyncIterator[Bell]:
+    """The doorbell of the server that `tell` asks."""
+    async with listening(tell.shared.url) as heard:
+        yield heard
 
 
 @pytest.fixture(params=CALLERS)

@@ -196,9 +196,9 @@ FINDS: Mapping[str, Directory] = {
     "owner": _with(_ACME, role="OWNER"),
     "admin": _with(_ACME, role="ADMIN"),
     "service": _ACME,
-    "member": Directory("alpha beta", "alpha_task alpha_task2 beta_task", "builder", _PEOPLE, "alpha", "MEMBER"),
-    "stranger": Directory(users=_PEOPLE, role="MEMBER"),
-    "double": Directory(users=_PEOPLE, role="MEMBER", workspaces=_DOUBLE),
+    "member": Directory("alpha beta", "alpha_task alpha_task2 beta_task", "bot builder", _PEOPLE, "alpha", "MEMBER"),
+    "stranger": Directory(agents="bot", users=_PEOPLE, role="MEMBER"),
+    "double": Directory(agents="bot", users=_PEOPLE, role="MEMBER", workspaces=_DOUBLE),
     "bot": Directory(
         "alpha beta gamma", "alpha_task alpha_task2 beta_task gamma_task", "bot", "", "alpha beta gamma", "researcher"
     ),

@@ -32,29 +32,35 @@ async def test_list_holds_what_the_caller_sees_and_counts_the_same(ask: Asking, 
     }
 
 
+def narrowed(ask: Asking, visible: list[Logged]) -> list[tuple[dict[str, Any], list[Logged]]]:
+    """Filters of every kind that could reach beyond a scope, each with what may be left of the visible events."""
+    places = (
+        ("boardId", 0, ("alpha", "beta", "gamma", "globex_board")),
+        ("taskId", 1, ("alpha_task", "gamma_task", "globex_task")),
+    )
+    keys = {"AGENT": "agentId", "USER": "userId", "SERVICE": "actorId"}
+    entities = (("user", "owner"), ("board", "alpha"), ("task", "gamma_task"), ("service", "service"), ("agent", "bot"))
+    return [
+        *(
+            ({key: [ask.id(name)]}, [event for event in visible if event.place[at] == name])
+            for key, at, names in places
+            for name in names
+        ),
+        *(
+            ({keys[kind]: [ask.id(actor)]}, [event for event in visible if event.actor == actor])
+            for actor, (kind, *_) in ACTORS.items()
+        ),
+        *(
+            ({"entity": {"type": entity[0], "id": ask.id(entity[1])}}, [event for event in visible if event.entity == entity])
+            for entity in entities
+        ),
+        ({"text": "plan"}, [event for event in visible if "plan" in (event.message or "").lower()]),
+        ({"outcome": ["FAILURE", "DENIED"]}, [event for event in visible if event.outcome != "SUCCESS"]),
+    ]  # fmt: skip
+
+
 async def test_no_filter_widens_what_the_caller_sees(ask: Asking, caller: str) -> None:
-    visible = seen_by(caller)
-    filters: list[tuple[dict[str, Any], list[Logged]]] = []
-    for board in ("alpha", "beta", "gamma", "globex_board"):
-        filters.append(({"boardId": [ask.id(board)]}, [event for event in visible if event.place[0] == board]))
-    for task in ("alpha_task", "beta_task", "gamma_task", "globex_task"):
-        filters.append(({"taskId": [ask.id(task)]}, [event for event in visible if event.place[1] == task]))
-    for actor, (kind, *_) in ACTORS.items():
-        of_actor = [event for event in visible if event.actor == actor]
-        key = {"AGENT": "agentId", "USER": "userId", "SERVICE": "actorId"}[kind]
-        filters.append(({key: [ask.id(actor)]}, of_actor))
-    for kind, name in (
-        ("user", "owner"),
-        ("board", "alpha"),
-        ("task", "gamma_task"),
-        ("service", "service"),
-        ("agent", "bot"),
-    ):
-        entity = [event for event in visible if event.entity == (kind, name)]
-        filters.append(({"entity": {"type": kind, "id": ask.id(name)}}, entity))
-    filters.append(({"text": "plan"}, [event for event in visible if "plan" in (event.message or "").lower()]))
-    filters.append(({"outcome": ["FAILURE", "DENIED"]}, [event for event in visible if event.outcome != "SUCCESS"]))
-    for wanted, events in filters:
+    for wanted, events in narrowed(ask, seen_by(caller)):
         nodes = [{"id": ask.id(event.name)} for event in reversed(events)]
         expected = {"activityEvents": {"nodes": nodes, "totalCount": {"count": len(nodes)}}}
         assert await ask.data(caller, EVENTS, {"filter": wanted}) == expected, wanted

@@ -3,9 +3,16 @@
 from collections.abc import AsyncIterator
 
 import asyncpg
+import hypothesis
 import pytest
 
 from trailcast.ledger.database import driver_url
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+hypothesis.settings.register_profile(
+    "trailcast", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("trailcast")
 
 
 @pytest.fixture

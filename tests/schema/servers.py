@@ -28,6 +28,7 @@ class Shared:
     server: RunningServer
     gql: Client
     sql: asyncpg.Connection
+    url: str
 
 
 @asynccontextmanager
@@ -39,13 +40,13 @@ async def shared_server(
     keeper = await asyncpg.connect(driver_url(postgres.url()))
     try:
         await keeper.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        url = postgres.url(name)
-        sql = await asyncpg.connect(driver_url(url))
+        url = driver_url(postgres.url(name))
+        sql = await asyncpg.connect(url)
         async with (
             running_server(Settings(database_url=url, port=0, tick_ms=200, **settings), clock) as server,
             Client(server.http) as gql,
         ):
-            yield Shared(server, gql, sql)
+            yield Shared(server, gql, sql, url)
         await sql.close()
         await keeper.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:

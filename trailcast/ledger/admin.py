@@ -19,6 +19,7 @@ from trailcast.access.tokens import make_token
 from trailcast.errors import NotFound
 from trailcast.records import ActorKind, Workspace
 
+FILLING_LOCK = 7_241_969_518  # any number that nothing else in the database uses
 SUBJECTS: dict[ActorKind, Any] = {
     ActorKind.AGENT: models.Agent,
     ActorKind.USER: models.User,
@@ -46,6 +47,12 @@ async def create_workspace(connection: AsyncConnection, name: str, workspace_id:
     await connection.execute(insert(models.Workspace).values(id=identity, name=name))
     await connection.execute(insert(models.Head).values(workspace_id=identity))
     return identity
+
+
+async def claim_unused(connection: AsyncConnection) -> bool:
+    """Whether there is no workspace at all. Whoever else asks waits for the end of this transaction, so that one of them fills it."""
+    await connection.execute(select(func.pg_advisory_xact_lock(FILLING_LOCK)))
+    return not await list_workspaces(connection)
 
 
 async def list_workspaces(connection: AsyncConnection) -> list[Workspace]:

@@ -6,10 +6,11 @@ the live hub asks the database for the events of a batch that hold it).
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, bindparam, false, func, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from models import Event
 from trailcast.access.scope import Scope, visible_to
@@ -32,9 +33,9 @@ def conditions(scope: Scope, wanted: EventFilter) -> list[ColumnElement[bool]]:
         if values is not None:
             column = getattr(Event, name)
             plain = [getattr(value, "value", value) for value in values]
-            found.append(column == plain[0] if len(plain) == 1 else column.in_(plain) if plain else false())
+            found.append(_one_of(column, plain, literal=name == "outcome"))
     if wanted.comments_only:
-        found.append(Event.event_type == COMMENT)
+        found.append(_one_of(Event.event_type, [COMMENT], literal=True))
     if wanted.event_type_prefix is not None:
         found += prefix_range(wanted.event_type_prefix)
     if wanted.entity is not None:
@@ -44,6 +45,19 @@ def conditions(scope: Scope, wanted: EventFilter) -> list[ColumnElement[bool]]:
     if wanted.text is not None:
         found.append(holds_text(wanted.text))
     return found + time_range(scope.workspace_id, wanted.since, wanted.until)
+
+
+def _one_of(column: InstrumentedAttribute[Any], values: list[Any], *, literal: bool = False) -> ColumnElement[bool]:
+    """The column has one of these values.
+
+    Values that a partial index names stand in the statement itself: behind a parameter the planner could not tell that the
+    index covers them, once it has settled on one plan for all values.
+    """
+    if not values:
+        return false()
+    if len(values) == 1:
+        return column == bindparam(None, values[0], literal_execute=literal)
+    return column.in_(bindparam(None, values, expanding=True, literal_execute=literal))
 
 
 def prefix_range(prefix: str) -> list[ColumnElement[bool]]:

@@ -150,7 +150,9 @@ def _floor(moment: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
     if bucket is Bucket.HOUR:
         # Not through the wall clock, which shows some hours twice: back by what has passed of this one.
         passed = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-        return moment.astimezone(UTC) - passed
+        start = moment.astimezone(UTC) - passed
+        # An hour in which the clocks changed by half an hour is longer by it.
+        return start if start.astimezone(zone).minute == 0 else _floor(start, bucket, zone)
     day = local.date()
     if bucket is Bucket.WEEK:
         day -= timedelta(days=day.weekday())
@@ -161,8 +163,8 @@ def _floor(moment: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
 
 def _next(start: datetime, bucket: Bucket, zone: ZoneInfo) -> datetime:
     if bucket is Bucket.HOUR:
-        following = _floor(start + timedelta(hours=1), bucket, zone)
-        return following if following > start else start + timedelta(hours=1)
+        following = start + timedelta(hours=1)
+        return following + timedelta(minutes=-following.astimezone(zone).minute % 60)
     # Well inside the next bucket, whatever the clocks did, and back to its start.
     inside = {Bucket.DAY: timedelta(hours=36), Bucket.WEEK: timedelta(days=10), Bucket.MONTH: timedelta(days=45)}
     return _floor(start + inside[bucket], bucket, zone)

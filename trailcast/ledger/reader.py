@@ -75,7 +75,9 @@ async def read_page(
 
 async def count_events(connection: AsyncConnection, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
     """How many, counting no further than one past `up_to`."""
-    found = select(Event.sequence).where(*conditions(scope, wanted)).limit(up_to + 1).subquery()
+    query = select(Event.sequence).where(*conditions(scope, wanted)).limit(up_to + 1)
+    # In page order an index ends the count after its last row; text has no index in page order, and sorting would read all.
+    found = (query if wanted.text is not None else query.order_by(Event.sequence)).subquery()
     counted = (await connection.execute(select(func.count()).select_from(found))).scalar_one()
     return Count(min(counted, up_to), is_exact=counted <= up_to)
 

@@ -8,6 +8,7 @@ unknown are left out and reported; the others are written. Rights are compared b
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -76,8 +77,17 @@ class _Rights:
         return shown
 
 
-async def sync(connection: AsyncConnection, workspace_id: UUID, actor: Actor, entries: Sequence[Entry]) -> Synced:
-    """Write the entries in the caller's transaction. `actor` is who the changes of access are logged under."""
+async def sync(
+    connection: AsyncConnection,
+    workspace_id: UUID,
+    actor: Actor,
+    entries: Sequence[Entry],
+    recorded_at: datetime | None = None,
+) -> Synced:
+    """Write the entries in the caller's transaction. `actor` is who the changes of access are logged under.
+
+    `recorded_at` is for importing history, as in `append`: when the changes of access came to be.
+    """
     await connection.execute(
         select(models.Head.workspace_id).where(models.Head.workspace_id == workspace_id).with_for_update()
     )
@@ -97,7 +107,7 @@ async def sync(connection: AsyncConnection, workspace_id: UUID, actor: Actor, en
     for kind in TABLES:
         if kind != "memberships":
             await _upsert(connection, workspace_id, kind, accepted[kind])
-    await _sync_access(connection, workspace_id, actor, accepted["memberships"], synced)
+    await _sync_access(connection, workspace_id, actor, accepted["memberships"], synced, recorded_at)
     synced.upserted = sum(map(len, accepted.values()))
     return synced
 
@@ -168,8 +178,13 @@ async def _upsert(connection: AsyncConnection, workspace_id: UUID, kind: str, en
         await connection.execute(statement, rows)
 
 
-async def _sync_access(
-    connection: AsyncConnection, workspace_id: UUID, actor: Actor, entries: Sequence[Entry], synced: Synced
+async def _sync_access(  # noqa: PLR0917 - the middle of `sync`
+    connection: AsyncConnection,
+    workspace_id: UUID,
+    actor: Actor,
+    entries: Sequence[Entry],
+    synced: Synced,
+    recorded_at: datetime | None,
 ) -> None:
     """Memberships and grants, and an event for each that is different afterwards."""
     users = [entry.values["user_id"] for entry in entries]
@@ -208,7 +223,8 @@ async def _sync_access(
         )
     ]
     if drafts:
-        [receipt] = await append(connection, [Submission(drafts)])
+        times = None if recorded_at is None else [recorded_at] * len(drafts)
+        [receipt] = await append(connection, [Submission(drafts)], times)
         synced.last_sequence = receipt.appended[-1].sequence
 
 

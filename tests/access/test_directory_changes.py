@@ -1,0 +1,89 @@
+"""When the directory changes: what moved to a hidden place is hidden, what is deleted keeps its history, tenants stay apart."""
+
+from typing import Any
+
+from tests.access.rules import ABSENT
+from tests.support.clients import Client
+from tests.support.world import World
+
+SYNC = (
+    "mutation($input: SyncDirectoryInput!) { syncDirectory(input: $input) { upserted errors { code message path } } }"
+)
+
+
+async def sync(gql: Client, token: str, **rows: Any) -> None:
+    answer = await gql.data(SYNC, {"input": rows}, token=token)
+    assert answer == {"syncDirectory": {"upserted": sum(map(len, rows.values())), "errors": []}}
+
+
+async def test_task_that_moved_to_a_hidden_board_keeps_that_board_secret(gql: Client, world: World) -> None:
+    task = {"id": world.id("alpha_task"), "title": "Moved", "boardId": world.id("gamma")}
+    await sync(gql, world.token("service"), tasks=[task])
+    document = """query($task: ID!, $event: ID!) {
+      taskComments(taskId: $task, last: 1) { nodes { boardName taskTitle board { id } task { title board { name } } } }
+      activityEvent(id: $event) { board { name } task { title board { name } } } }"""
+    variables = {"task": world.id("alpha_task"), "event": world.events["bot_alpha"]}
+    for caller, now_on in (("member", None), ("owner", {"name": "Gamma"}), ("bot", {"name": "Gamma"})):
+        moved: dict[str, Any] = {"title": "Moved", "board": now_on}
+        comment = {"boardName": "Alpha", "taskTitle": "Moved", "board": {"id": world.id("alpha")}, "task": moved}
+        assert await gql.data(document, variables, token=world.token(caller)) == {
+            "taskComments": {"nodes": [comment]},
+            "activityEvent": {"board": {"name": "Alpha"}, "task": moved},
+        }, caller
+    # The task itself is no longer the member's to find, while what was said on the board it reads stays.
+    found = 'query($id: ID!) { node(id: $id) { id } tasks(text: "Moved") { nodes { id } } }'
+    answer = await gql(found, {"id": world.id("alpha_task")}, token=world.token("member"))
+    assert answer["data"] == {"node": None, "tasks": {"nodes": []}}
+    hidden = gql.last.content
+    await gql(found, {"id": ABSENT}, token=world.token("member"))
+    assert gql.last.content == hidden
+    remark = 'mutation($task: ID!) { addTaskComment(taskId: $task, message: "There?") { errors { code } } }'
+    answer = await gql.data(remark, {"task": world.id("alpha_task")}, token=world.token("member"))
+    assert answer == {"addTaskComment": {"errors": [{"code": "NOT_FOUND"}]}}
+
+
+async def test_deleting_what_events_name_leaves_the_events_and_their_names(gql: Client, world: World) -> None:
+    await sync(
+        gql,
+        world.token("service"),
+        tasks=[{"id": world.id("gamma_task"), "title": "Gamma task", "isDeleted": True}],
+        boards=[{"id": world.id("gamma"), "name": "Gamma", "isDeleted": True}],
+        agents=[{"id": world.id("bot"), "name": "Bot", "isDeleted": True}],
+        users=[{"id": world.id("stranger"), "isDeleted": True}],
+    )
+    document = """query($event: ID!) { activityEvent(id: $event) {
+      actor { name role } board { name isDeleted } task { title isDeleted } entityName }
+      activityEvents { totalCount { count } } }"""
+    assert await gql.data(document, {"event": world.events["bot_gamma"]}, token=world.token("owner")) == {
+        "activityEvent": {
+            "actor": {"name": "Bot", "role": "researcher"},
+            "board": {"name": "Gamma", "isDeleted": True},
+            "task": {"title": "Gamma task", "isDeleted": True},
+            "entityName": "Gamma task",
+        },
+        "activityEvents": {"totalCount": {"count": 20}},
+    }
+
+
+async def test_service_of_one_workspace_cannot_touch_the_rows_of_another(gql: Client, world: World) -> None:
+    """The same id in another workspace is another thing: it is made there, and nothing of the first one changes."""
+    boards = (
+        "{ boards { nodes { id name } } users { nodes { name } } agents { nodes { name } } tasks { nodes { title } } }"
+    )
+    before = await gql.data(boards, token=world.token("owner"))
+    answer = await gql.data(
+        SYNC,
+        {
+            "input": {
+                "boards": [{"id": world.id("alpha"), "name": "Stolen", "isDeleted": True}],
+                "tasks": [{"id": world.id("alpha_task"), "title": "Stolen", "isDeleted": True}],
+                "agents": [{"id": world.id("bot"), "name": "Stolen", "isDeleted": True}],
+                "users": [{"id": world.id("owner"), "name": "Stolen", "isDeleted": True}],
+                "memberships": [{"userId": world.id("member"), "role": "OWNER"}],
+            }
+        },
+        token=world.token("globex_service"),
+    )
+    assert answer["syncDirectory"]["upserted"] == 4
+    assert [error["path"] for error in answer["syncDirectory"]["errors"]] == [["input", "memberships", "0", "userId"]]
+    assert await gql.data(boards, token=world.token("owner")) == before

@@ -1,0 +1,221 @@
+"""The commands and their options. What they do is elsewhere, and imported only by the command that runs: `--help` is quick.
+
+What a command is asked for goes to stdout and can be piped; progress and advice go to stderr.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trailcast.errors import TrailcastError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from trailcast.ledger.admin import TokenRow
+    from trailcast.settings import Settings
+
+EXPIRES_DAYS_MAX = 3650
+
+
+class Commands(click.Group):
+    """A group whose commands end a mistake that can be mended as one sentence."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except TrailcastError as error:
+            _say(error.message)
+            context.exit(2)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _settings(**given: object) -> "Settings":
+    """The settings of this process, which logs from here on. An option that was not given leaves the environment's word."""
+    from trailcast.cli.logs import configure_logging
+    from trailcast.settings import load_settings
+
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    configure_logging(settings)
+    return settings
+
+
+def _named(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A name that the database can hold and people can read."""
+    from trailcast.ledger.drafting import NAME_LENGTH_MAX, is_storable
+
+    if value is not None and not (value.strip() and len(value) <= NAME_LENGTH_MAX and is_storable(value)):
+        raise click.BadParameter(f"a name has 1 to {NAME_LENGTH_MAX} characters and is not blank.")
+    return value
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def main() -> None:
+    """Trailcast: the activity log and audit trail of people and AI agents, as one GraphQL API.
+
+    Settings are read from the environment (HOST, PORT, TRAILCAST_…). Without TRAILCAST_DATABASE_URL an embedded PostgreSQL
+    in TRAILCAST_DATA_DIR is started for as long as the command runs.
+    """
+
+
+_workers = click.option("--workers", type=int, help="Server processes that share the port (TRAILCAST_WORKERS).")
+
+
+@main.command()
+@click.option("--live", is_flag=True, help="Keep adding an event to the demo every second or so.")
+@_workers
+def run(*, live: bool, workers: int | None) -> None:
+    """Start everything, with a demo on the first start: PostgreSQL, tables, tokens, the server."""
+    settings = _settings(workers=workers)
+    from trailcast.cli.running import run_everything
+
+    run_everything(settings, _say, click.echo, live=live)
+
+
+@main.command()
+@_workers
+def serve(workers: int | None) -> None:
+    """Serve the API. A configured database has to be migrated before."""
+    settings = _settings(workers=workers)
+    from trailcast.cli.running import serve_only
+
+    serve_only(settings, _say, click.echo)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    settings = _settings()
+    from trailcast.cli.database import open_database
+    from trailcast.ledger.migrating import newest_revision
+
+    with open_database(settings, click.echo, migrates=True):
+        click.echo(f"The database is at revision {newest_revision()}.")
+
+
+@main.command()
+@click.option("--live", is_flag=True, help="Keep adding an event every second or so, until Ctrl-C.")
+def demo(*, live: bool) -> None:
+    """Load the demo into a database without workspaces; its tokens are in demo.json in the data directory."""
+    settings = _settings()
+    from trailcast.cli.running import demo as demonstrate
+
+    demonstrate(settings, _say, live=live)
+
+
+@main.command("print-schema")
+def print_schema() -> None:
+    """Print the GraphQL schema."""
+    from schema.build import schema_text
+
+    click.echo(schema_text(), nl=False)
+
+
+@main.group()
+def workspace() -> None:
+    """Make and list workspaces."""
+
+
+@workspace.command("create")
+@click.argument("name", callback=_named)
+def create_workspace(name: str) -> None:
+    """Make a workspace with an empty log, and print its id."""
+    from trailcast.cli.database import in_transaction
+    from trailcast.ledger import admin
+
+    click.echo(in_transaction(_settings(), _say, lambda connection: admin.create_workspace(connection, name)))
+
+
+@workspace.command("list")
+def list_workspaces() -> None:
+    """Print the id and the name of each workspace."""
+    from trailcast.cli.database import in_transaction
+    from trailcast.ledger import admin
+
+    for entry in in_transaction(_settings(), _say, admin.list_workspaces):
+        click.echo(f"{entry.id}  {entry.name}")
+
+
+@main.group()
+def token() -> None:
+    """Make, list and revoke tokens."""
+
+
+_workspace = click.option("--workspace", required=True, help="Its id, or its name if no other has it.")
+
+
+@token.command("create")
+@_workspace
+@click.option("--agent", help="For this agent, by id or name.")
+@click.option("--user", help="For this user, by id, name or external id.")
+@click.option("--service", callback=_named, help="For this service, by name; made if there is none.")
+@click.option("--name", default="command line", show_default=True, callback=_named, help="What lists call the token.")
+@click.option("--expires-days", type=click.IntRange(1, EXPIRES_DAYS_MAX), help="Days until it ends. Unset: never.")
+def create_token(
+    *, workspace: str, agent: str | None, user: str | None, service: str | None, name: str, expires_days: int | None
+) -> None:
+    """Make a token and print it, once: it is stored as a hash only."""
+    from trailcast.cli.database import in_transaction
+    from trailcast.ledger import admin
+    from trailcast.records import ActorKind
+
+    given = {ActorKind.AGENT: agent, ActorKind.USER: user, ActorKind.SERVICE: service}
+    wanted = [(kind, subject) for kind, subject in given.items() if subject is not None]
+    if len(wanted) != 1:
+        raise click.UsageError("Give exactly one of --agent, --user and --service.")
+    kind, subject = wanted[0]
+    expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
+
+    async def make(connection: "AsyncConnection") -> tuple[str, str]:
+        home = await admin.find_workspace(connection, workspace)
+        subject_id = await admin.find_subject(connection, home.id, kind, subject)
+        made = await admin.create_token(connection, kind, home.id, subject_id, name=name, expires_at=expires_at)
+        return made, home.name
+
+    made, home_name = in_transaction(_settings(), _say, make)
+    until = "until it is revoked" if expires_at is None else f"until {_moment(expires_at)}"
+    _say(f"A token for the {kind.value.lower()} {subject} of {home_name}, {until}. It is not shown again.")
+    click.echo(made)
+
+
+@token.command("list")
+@_workspace
+def list_tokens(workspace: str) -> None:
+    """Print the tokens of a workspace, without their secrets."""
+    from trailcast.cli.database import in_transaction
+    from trailcast.ledger import admin
+
+    async def read(connection: "AsyncConnection") -> "Sequence[TokenRow]":
+        return await admin.list_tokens(connection, (await admin.find_workspace(connection, workspace)).id)
+
+    rows = [("ID", "KIND", "SUBJECT", "CREATED", "EXPIRES", "LAST USE", "REVOKED", "NAME")]
+    rows += [
+        (
+            row.id, row.kind, str(row.subject_id), _moment(row.created_at), _moment(row.expires_at),
+            _moment(row.last_used_at), _moment(row.revoked_at), row.name,
+        )
+        for row in in_transaction(_settings(), _say, read)
+    ]  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@token.command("revoke")
+@click.argument("public_id", metavar="ID")
+def revoke_token(public_id: str) -> None:
+    """End a token at once, in running streams too. `token list` shows the ids."""
+    from trailcast.cli.database import in_transaction
+    from trailcast.ledger import admin
+
+    in_transaction(_settings(), _say, lambda connection: admin.revoke_token(connection, public_id))
+    _say(f"The token {public_id} is revoked.")
+
+
+def _moment(moment: datetime | None) -> str:
+    return "-" if moment is None else moment.isoformat(timespec="seconds")

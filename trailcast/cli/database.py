@@ -1,0 +1,103 @@
+"""The database that a command works on: the configured one, or the embedded PostgreSQL for as long as the command runs.
+
+The embedded one is brought to the newest revision unasked, since nobody else could. A database that others look after is
+migrated only by those who say so; everybody else refuses one that is behind, with the command that mends it.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trailcast.embedded import EmbeddedPostgres
+from trailcast.errors import ConfigurationError
+from trailcast.ledger.database import Database
+from trailcast.ledger.migrating import current_revision, migrate, newest_revision
+from trailcast.settings import Settings
+
+CONNECT_DEADLINE_S = 15
+T = TypeVar("T")
+Say = Callable[[str], None]
+
+
+@contextmanager
+def open_database(settings: Settings, say: Say, *, migrates: bool = False) -> Iterator[str]:
+    """The address of a database at the newest revision. Raises ConfigurationError where there is none."""
+    if settings.database_url is not None:
+        _prepare(settings.database_url, say, migrates=migrates)
+        yield settings.database_url
+        return
+    postgres = EmbeddedPostgres(settings.data_dir, progress=say)
+    postgres.start()
+    try:
+        _prepare(postgres.url(), say, migrates=True)
+        yield postgres.url()
+    finally:
+        with _undisturbed():
+            postgres.stop()
+
+
+def in_transaction(settings: Settings, say: Say, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Do the work on the database, all or nothing."""
+
+    async def run(url: str) -> T:
+        database = Database(url, settings)
+        try:
+            async with database.writing() as connection:
+                return await work(connection)
+        finally:
+            await database.dispose()
+
+    with open_database(settings, say) as url:
+        return asyncio.run(run(url))
+
+
+def _prepare(url: str, say: Say, *, migrates: bool) -> None:
+    here, newest = asyncio.run(_revision(url)), newest_revision()
+    if here == newest:
+        return
+    if not migrates:
+        raise ConfigurationError(
+            f"The database is at revision {here or 'none'}, this version of Trailcast needs {newest}: run "
+            "`python -m trailcast migrate` first."
+        )
+    say(f"Migrating the database from revision {here or 'none'} to {newest}")
+    try:
+        asyncio.run(migrate(url))
+    except SQLAlchemyError as error:
+        raise ConfigurationError(
+            f"The database cannot be migrated, and is as it was ({_first_line(error)}): the role of TRAILCAST_DATABASE_URL has to own "
+            "the tables, and may have to make the role trailcast_app."
+        ) from error
+
+
+async def _revision(url: str) -> str | None:
+    try:
+        async with asyncio.timeout(CONNECT_DEADLINE_S):
+            return await current_revision(url)
+    except (OSError, SQLAlchemyError) as error:
+        reason = _first_line(error) or f"no answer within {CONNECT_DEADLINE_S} s"
+        raise ConfigurationError(
+            f"The database cannot be reached ({reason}): start it, or mend TRAILCAST_DATABASE_URL."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What the driver said, without the statement and its parameters."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not keep the first from ending PostgreSQL in order; that has its own deadlines."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, signal.SIG_IGN) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, handlers, strict=True):
+            signal.signal(number, handler)

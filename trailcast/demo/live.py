@@ -1,0 +1,98 @@
+"""Keeps adding an event every second or so, so that a feed can be watched: through the writers, and ringing like any server.
+
+It speaks as the demo's services, with the tokens of `demo.json`. An event that cannot be written is a line in the log, and the next
+one is tried: a database that restarts must not end it.
+"""
+
+import asyncio
+import logging
+import threading
+from random import Random
+from uuid import UUID
+
+from trailcast.clock import utc_now
+from trailcast.demo.company import Ids, companies
+from trailcast.demo.handout import DemoWorkspace, Handout
+from trailcast.demo.happening import Happenings
+from trailcast.demo.loading import draft_all, speak_as
+from trailcast.demo.story import PRIORITIES
+from trailcast.errors import TrailcastError
+from trailcast.ledger.database import Database, driver_url
+from trailcast.ledger.group import Writers
+from trailcast.live.doorbell import Doorbell
+from trailcast.live.listener import PostgresBackend
+from trailcast.records import EventInput, FieldChange
+from trailcast.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PAUSE_MIN_S, PAUSE_MAX_S = 0.6, 1.4
+KINDS = ("comment", "failure", "edit", "heartbeat", "approval")
+KIND_WEIGHTS = (60, 12, 12, 8, 8)
+WATCHED_BOARD_SHARE = 0.5  # of the events are on the first board, whose comments the welcome tells people to watch
+
+
+class Deaf:
+    """An ear for who only rings."""
+
+    def heard_log(self, workspace_id: UUID, sequence: int) -> None: ...
+
+    def heard_access(self, workspace_id: UUID) -> None: ...
+
+    def heard_resync(self) -> None: ...
+
+
+async def keep_adding(url: str, settings: Settings, handout: Handout, stop: threading.Event) -> None:
+    """Add events to the demo's workspaces in turn until `stop` is set. An Event of threads, because the server has another loop."""
+    chance = Random()  # noqa: S311 - invents stories, guards nothing
+    database = Database(url, settings)
+    doorbell = Doorbell(PostgresBackend(driver_url(url)), Deaf())
+    writers = Writers(
+        database,
+        doorbell.ring,
+        group_events_max=settings.group_events_max,
+        writers_waiting_max=settings.writers_waiting_max,
+    )
+    try:
+        async with doorbell.connected():
+            while True:
+                for workspace in handout.workspaces:
+                    if await asyncio.to_thread(stop.wait, chance.uniform(PAUSE_MIN_S, PAUSE_MAX_S)):
+                        return
+                    try:
+                        await _add(database, writers, settings, workspace, chance)
+                    except TrailcastError as error:
+                        logger.warning("no live event for %s: %s", workspace.name, error.message)
+    finally:
+        await database.dispose()
+
+
+async def _add(
+    database: Database, writers: Writers, settings: Settings, workspace: DemoWorkspace, chance: Random
+) -> None:
+    given = invent(workspace, chance)
+    async with database.reading() as connection:
+        principal = await speak_as(connection, workspace.tokens.service, utc_now())
+        drafts = await draft_all(connection, principal, settings, [given])
+    await writers.append(drafts)
+
+
+def invent(workspace: DemoWorkspace, chance: Random) -> EventInput:
+    """Something that could happen in this workspace right now."""
+    company = next(company for company in companies() if company.name == workspace.name)
+    happenings = Happenings(company, Ids(workspace.id), chance)
+    boards = [0] if chance.random() < WATCHED_BOARD_SHARE else range(len(company.boards))
+    task = chance.choice([number for number, (board, _) in enumerate(company.tasks) if board in boards])
+    board = company.tasks[task][0]
+    person, agent = chance.choice(happenings.people_of(board)), chance.choice(happenings.agents_of(board))
+    kind = chance.choices(KINDS, KIND_WEIGHTS)[0]
+    if kind == "heartbeat":
+        return happenings.heartbeat(agent)
+    if kind == "failure":
+        return happenings.failure(task, agent, happenings.run_id(), 1)
+    if kind == "approval":
+        return happenings.request(task, agent, person, happenings.run_id())
+    if kind == "edit":
+        before, after = chance.sample(PRIORITIES, 2)
+        return happenings.change(task, person, "task.updated", FieldChange("priority", before, after))
+    return happenings.comment(task, chance.choice((person, agent)))
