@@ -11,6 +11,7 @@ from trailcast.errors import BadUserInput, NotFound
 from trailcast.ledger.columns import Selection
 from trailcast.ledger.reader import count_events, read_event, read_page
 from trailcast.live.feed import Start
+from trailcast.live.hub import Delivery
 from trailcast.records import Count, EventFilter, EventRecord, OrderDirection, Page, PageRequest
 
 
@@ -78,7 +79,7 @@ def comment_filter(
 
 async def follow(
     context: Context, wanted: EventFilter, *, after: str | None, since: datetime | None
-) -> AsyncGenerator[EventRecord]:
+) -> AsyncGenerator[Delivery]:
     """Events as they are committed, after those that the cursor or the time asks to be replayed. Raises as `Feed.follow`."""
     start = Start(after, asked.moment(since, "since"))
     return await context.feed.follow(context.caller, asked.event_filter(wanted, context.settings, "filter"), start)

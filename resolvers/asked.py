@@ -60,7 +60,7 @@ def uuid(text: str, *path: str | int) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadUserInput(f"{path[0] if path else 'id'} must be a UUID.", path) from None
+        raise BadUserInput(f"{_named(path)} must be a UUID.", path) from None
 
 
 def uuids(texts: Sequence[str] | None, *path: str | int) -> tuple[UUID, ...] | None:
@@ -123,8 +123,12 @@ def camel(name: str) -> str:
 
 def _short(value: object, *path: str | int) -> None:
     if isinstance(value, str) and (len(value) > NAME_LENGTH_MAX or not is_storable(value)):
-        name = next(step for step in reversed(path) if isinstance(step, str))
-        raise BadUserInput(f"{name} may have {NAME_LENGTH_MAX} characters, none of them NUL.", path)
+        raise BadUserInput(f"{_named(path)} may have {NAME_LENGTH_MAX} characters, none of them NUL.", path)
+
+
+def _named(path: Sequence[str | int]) -> str:
+    """The field that a path leads to, be it to one value of its list."""
+    return next(step for step in reversed(path) if isinstance(step, str))
 
 
 def rows(first: int, settings: Settings) -> int:

@@ -4,20 +4,27 @@ from collections.abc import Callable
 from functools import cache
 
 import strawberry
-from graphql import NoSchemaIntrospectionCustomRule
+from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
 from strawberry.printer import print_schema
+from strawberry.types import ExecutionContext
 
 from schema.directory import Agent, Board, Task, User, Workspace
 from schema.errors import TranslateErrors
+from schema.execution.documents import DOCUMENT_TOKENS_MAX, DOCUMENTS_CACHED_MAX
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.requests import RequestRules
 from schema.scalars import configuration
 from schema.subscription import Subscription
 
-DOCUMENTS_CACHED_MAX = 1000
-DOCUMENT_TOKENS_MAX = 2000  # GraphiQL's own introspection document has about 500
+
+class Schema(strawberry.Schema):
+    """strawberry's, but silent: it logs every error with its traceback, a caller's typing mistakes too. What is worth a line is
+    logged where errors are turned outward (`schema.errors`)."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: see there."""
 
 
 @cache
@@ -32,7 +39,7 @@ def build(*, introspection: bool = True) -> strawberry.Schema:
     ]
     if not introspection:
         extensions.append(lambda: AddValidationRules([NoSchemaIntrospectionCustomRule]))
-    return strawberry.Schema(
+    return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,

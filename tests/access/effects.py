@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from tests.support.serving import RunningServer
 from tests.support.waiting import until
+from trailcast.ledger.database import driver_url
 
 CHANNEL = "trailcast"
 WRITTEN_TABLES = (
@@ -32,6 +34,16 @@ async def contents(sql: asyncpg.Connection) -> dict[str, str]:
     row = await sql.fetchrow(f"SELECT (SELECT count(*)::text FROM events) AS events, {', '.join(parts)}")
     assert row is not None
     return dict(row)
+
+
+@asynccontextmanager
+async def connected(server: RunningServer) -> AsyncGenerator[asyncpg.Connection]:
+    """A connection to the server's database as the owner of the tables, past the engine."""
+    connection = await asyncpg.connect(driver_url(server.database.url))
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @dataclass

@@ -1,9 +1,14 @@
 """When the directory changes: what moved to a hidden place is hidden, what is deleted keeps its history, tenants stay apart."""
 
 from typing import Any
+from uuid import uuid4
 
+from tests.access.effects import connected
 from tests.access.rules import ABSENT
-from tests.support.clients import Client
+from tests.access.test_streams import followers
+from tests.support.clients import Client, open_socket
+from tests.support.serving import RunningServer
+from tests.support.waiting import until
 from tests.support.world import World
 
 SYNC = (
@@ -87,3 +92,34 @@ async def test_service_of_one_workspace_cannot_touch_the_rows_of_another(gql: Cl
     assert answer["syncDirectory"]["upserted"] == 4
     assert [error["path"] for error in answer["syncDirectory"]["errors"]] == [["input", "memberships", "0", "userId"]]
     assert await gql.data(boards, token=world.token("owner")) == before
+
+
+async def test_stream_keeps_the_board_secret_to_which_a_task_moved(server: RunningServer, world: World) -> None:
+    """A delivery is read once for everybody, so what a reader may not know of it is taken out when it is handed over."""
+    document = "subscription { activityLogged { board { name } task { title board { name } } } }"
+    async with (
+        open_socket(server.ws, world.token("member")) as member,
+        open_socket(server.ws, world.token("owner")) as owner,
+        connected(server) as sql,
+    ):
+        for socket in (member, owner):
+            await socket.subscribe(document)
+        await until(lambda: followers(server, world, "acme") == 2)
+        # In one transaction, so that the reader of the log cannot come between: the task moves, and an event on it is written.
+        async with sql.transaction():
+            await sql.execute("UPDATE tasks SET board_id = $1 WHERE id = $2", world.id("gamma"), world.id("alpha_task"))
+            place = await sql.fetchval(
+                "UPDATE heads SET last_sequence = last_sequence + 1 WHERE workspace_id = $1 RETURNING last_sequence",
+                world.acme,
+            )
+            await sql.execute(
+                "INSERT INTO events SELECT (jsonb_populate_record(e, jsonb_build_object('sequence', $1::bigint, 'id', $2::uuid))).*"
+                " FROM events AS e WHERE e.id = $3",
+                place,
+                uuid4(),
+                world.events["bot_alpha"],
+            )
+            await sql.execute("SELECT pg_notify('trailcast', 'resync')")
+        for socket, now_on in ((member, None), (owner, {"name": "Gamma"})):
+            task = {"title": "Alpha task", "board": now_on}
+            assert await socket.next() == {"data": {"activityLogged": {"board": {"name": "Alpha"}, "task": task}}}

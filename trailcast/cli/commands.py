@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trailcast.cli.stopping import until_stopped
 from trailcast.errors import TrailcastError
 
 if TYPE_CHECKING:
@@ -71,20 +72,22 @@ _workers = click.option("--workers", type=int, help="Server processes that share
 @_workers
 def run(*, live: bool, workers: int | None) -> None:
     """Start everything, with a demo on the first start: PostgreSQL, tables, tokens, the server."""
-    settings = _settings(workers=workers)
-    from trailcast.cli.running import run_everything
+    with until_stopped():
+        settings = _settings(workers=workers)
+        from trailcast.cli.running import run_everything
 
-    run_everything(settings, _say, click.echo, live=live)
+        run_everything(settings, _say, click.echo, live=live)
 
 
 @main.command()
 @_workers
 def serve(workers: int | None) -> None:
     """Serve the API. A configured database has to be migrated before."""
-    settings = _settings(workers=workers)
-    from trailcast.cli.running import serve_only
+    with until_stopped():
+        settings = _settings(workers=workers)
+        from trailcast.cli.running import serve_only
 
-    serve_only(settings, _say, click.echo)
+        serve_only(settings, _say, click.echo)
 
 
 @main.command()
@@ -102,10 +105,11 @@ def migrate() -> None:
 @click.option("--live", is_flag=True, help="Keep adding an event every second or so, until Ctrl-C.")
 def demo(*, live: bool) -> None:
     """Load the demo into a database without workspaces; its tokens are in demo.json in the data directory."""
-    settings = _settings()
-    from trailcast.cli.running import demo as demonstrate
+    with until_stopped():
+        settings = _settings()
+        from trailcast.cli.running import demo as demonstrate
 
-    demonstrate(settings, _say, live=live)
+        demonstrate(settings, _say, live=live)
 
 
 @main.command("print-schema")

@@ -5,7 +5,7 @@ migrated only by those who say so; everybody else refuses one that is behind, wi
 """
 
 import asyncio
-import signal
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trailcast.cli.stopping import undisturbed
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.errors import ConfigurationError
 from trailcast.ledger.database import Database
@@ -20,6 +21,7 @@ from trailcast.ledger.migrating import current_revision, migrate, newest_revisio
 from trailcast.settings import Settings
 
 CONNECT_DEADLINE_S = 15
+POSTGRESQL = re.compile(r"postgres(ql)?(\+\w+)?://\S")
 T = TypeVar("T")
 Say = Callable[[str], None]
 
@@ -27,9 +29,15 @@ Say = Callable[[str], None]
 @contextmanager
 def open_database(settings: Settings, say: Say, *, migrates: bool = False) -> Iterator[str]:
     """The address of a database at the newest revision. Raises ConfigurationError where there is none."""
-    if settings.database_url is not None:
-        _prepare(settings.database_url, say, migrates=migrates)
-        yield settings.database_url
+    url = settings.database_url
+    if url is not None:
+        if not POSTGRESQL.match(url):  # not repeated here: it may hold a password
+            raise ConfigurationError(
+                "TRAILCAST_DATABASE_URL has to look like postgresql://user:password@host:5432/name; unset it to use the embedded "
+                "PostgreSQL."
+            )
+        _prepare(url, say, migrates=migrates)
+        yield url
         return
     postgres = EmbeddedPostgres(settings.data_dir, progress=say)
     postgres.start()
@@ -37,7 +45,7 @@ def open_database(settings: Settings, say: Say, *, migrates: bool = False) -> It
         _prepare(postgres.url(), say, migrates=True)
         yield postgres.url()
     finally:
-        with _undisturbed():
+        with undisturbed():
             postgres.stop()
 
 
@@ -89,15 +97,3 @@ async def _revision(url: str) -> str | None:
 def _first_line(error: Exception) -> str:
     """What the driver said, without the statement and its parameters."""
     return str(getattr(error, "orig", None) or error).partition("\n")[0]
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A second Ctrl-C must not keep the first from ending PostgreSQL in order; that has its own deadlines."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, signal.SIG_IGN) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, handlers, strict=True):
-            signal.signal(number, handler)

@@ -24,6 +24,8 @@ def configure_logging(settings: Settings) -> None:
             "root": {"level": quiet, "handlers": ["stderr"]},
             "loggers": {
                 **{name: {"level": level} for name in OURS},
+                # Stays switched off: to configure its parent alone would switch it on, and its lines hold whole documents.
+                "uvicorn.access": {"handlers": [], "propagate": False},
                 # That a worker died and was replaced is INFO there.
                 "uvicorn": {"level": "INFO" if level in {"DEBUG", "INFO"} else level},
             },

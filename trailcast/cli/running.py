@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 from trailcast.cli.database import open_database
 from trailcast.cli.demonstration import adding_events, load, recall
-from trailcast.cli.serving import endpoint, listening, serve, until_stopped
+from trailcast.cli.serving import endpoint, listening, serve
+from trailcast.cli.stopping import stop_if_asked
 from trailcast.cli.welcome import welcome
 from trailcast.demo.handout import NAME
 from trailcast.demo.live import keep_adding
@@ -19,7 +20,7 @@ Say = Callable[[str], None]
 
 def run_everything(settings: Settings, say: Say, show: Say, *, live: bool) -> None:
     """PostgreSQL, tables, demo, server. `say` is for progress, `show` for what people came for."""
-    with until_stopped(), listening(settings) as listener, open_database(settings, say, migrates=True) as url:
+    with listening(settings) as listener, open_database(settings, say, migrates=True) as url:
         address = endpoint(settings, listener.getsockname()[1])
         handout = load(url, settings, address, say) or recall(url, settings, address)
         with ExitStack() as stack:
@@ -32,14 +33,14 @@ def run_everything(settings: Settings, say: Say, show: Say, *, live: bool) -> No
 
 
 def serve_only(settings: Settings, say: Say, show: Say) -> None:
-    with until_stopped(), listening(settings) as listener, open_database(settings, say) as url:
+    with listening(settings) as listener, open_database(settings, say) as url:
         show(f"Serving {endpoint(settings, listener.getsockname()[1]).http}")
         serve(settings, listener, url, settings.workers)
 
 
 def demo(settings: Settings, say: Say, *, live: bool) -> None:
     """Load the demo, or with `live` keep adding to one that is there. Raises ConfigurationError where neither can be."""
-    with until_stopped(), open_database(settings, say) as url:
+    with open_database(settings, say) as url:
         handout = load(url, settings, endpoint(settings, settings.port), say)
         if handout is not None:
             say(f"The tokens are in {settings.data_dir / NAME}")
@@ -53,6 +54,7 @@ def demo(settings: Settings, say: Say, *, live: bool) -> None:
             if known is None:
                 raise ConfigurationError(_without_handout(settings))
             say("Adding an event every second or so; Ctrl-C ends it")
+            stop_if_asked()
             asyncio.run(keep_adding(url, settings, known, threading.Event()))
 
 

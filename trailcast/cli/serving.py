@@ -11,14 +11,22 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from multiprocessing import resource_tracker
+from types import FrameType
 
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from trailcast.asgi import create_app
+from trailcast.cli.logs import configure_logging
+from trailcast.cli.stopping import stop_if_asked
 from trailcast.demo.handout import Address
+from trailcast.embedded.launcher import die_with
 from trailcast.errors import ConfigurationError
+from trailcast.serving import uvicorn_config
 from trailcast.settings import PREFIX, Settings, load_settings
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
 
 BACKLOG = 2048
 APPLICATION = f"{__name__}:application"
@@ -48,48 +56,49 @@ def endpoint(settings: Settings, port: int) -> Address:
     return Address(http=f"http://{where}/graphql", ws=f"ws://{where}/graphql")
 
 
-@contextmanager
-def until_stopped() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, and neither is a failure."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, before)
+class Server(uvicorn.Server):
+    """Stops in order however often it is asked to; that takes `timeout_graceful_shutdown` at most."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
+        self._captured_signals.append(sig)
+        self.should_exit = True
+
+
+class Supervisor(Multiprocess):
+    """Starts its workers with SIGINT held back, which Ctrl-C sends to the whole group: a worker is stopped by its supervisor alone."""
+
+    def init_processes(self) -> None:
+        resource_tracker.ensure_running()  # else it starts with the first worker, and lets SIGINT through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().init_processes()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def serve(settings: Settings, listener: socket.socket, url: str, workers: int) -> None:
     """Serve until a signal comes. Raises SystemExit where the application does not start."""
-    import uvicorn
-    from uvicorn.config import STARTUP_FAILURE
-    from uvicorn.supervisors import Multiprocess
-
-    from trailcast.serving import uvicorn_config
-
-    os.environ[f"{PREFIX}DATABASE_URL"] = url  # how the workers learn which PostgreSQL was started for them
+    os.environ[f"{PREFIX}DATABASE_URL"] = url  # how workers learn which PostgreSQL was started for them
     config = uvicorn_config(APPLICATION, settings, workers=workers)
+    stop_if_asked()
     if workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
         return
-    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor = Supervisor(config, sockets=[listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)
 
 
-def application() -> "Starlette":
+def application() -> Starlette:
     """What uvicorn serves, made in the process that serves it."""
-    from trailcast.asgi import create_app
-    from trailcast.cli.logs import configure_logging
-    from trailcast.embedded.launcher import die_with
-
     settings = load_settings()
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        # A worker whose supervisor is killed would hold the port, and nobody would be left to stop it.
-        assert parent.pid is not None
-        die_with(parent.pid)
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
         configure_logging(settings)
+        # The same for a worker that replaces a dead one.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A worker whose supervisor was killed would hold the port, and nobody would be left to stop it.
+        assert supervisor.pid is not None
+        die_with(supervisor.pid, signal.SIGTERM)
     return create_app(settings)

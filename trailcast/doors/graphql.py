@@ -6,8 +6,9 @@ serves a whole socket and holds no session; its principal is loaded for each ope
 """
 
 import asyncio
+from contextlib import aclosing
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from cross_web import HTTPException
@@ -15,27 +16,41 @@ from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry import Schema
-from strawberry.asgi import GraphQL
+from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UNSET, UnsetType
 
 from resolvers.context import Caller, ClientAddress, Context
 from schema.errors import translate
+from schema.execution.documents import find_syntax_error, is_subscription
+from schema.execution.following import Refused, follow
 from trailcast.doors.credentials import find_credentials
 from trailcast.doors.media import RESPONSE_MEDIA, negotiate
 from trailcast.doors.services import Services
 from trailcast.errors import TrailcastError, Unauthenticated, Unavailable
 
 USER_AGENT_LENGTH_MAX = 500
+TRY_AGAIN_LATER = 1013
 EXPLAINING_HEADERS = {401: {"www-authenticate": "Bearer"}, 405: {"allow": "GET, POST"}}
 STATUS = {Unauthenticated.code: 401, Unavailable.code: 503}
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """A socket that also sends what is encoded already."""
+
+    async def send_text(self, text: str) -> None:
+        try:
+            await self.ws.send_text(text)
+        except WebSocketDisconnect as error:
+            raise WebSocketDisconnected from error
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -53,7 +68,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.handle_invalid_message("Failed to parse message")
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except Unavailable as error:
+            # Not 4403, which says that the credential is at fault and that coming back is no use.
+            await self.websocket.close(code=TRY_AGAIN_LATER, reason=error.message)
         expires_at = self.context.expires_at
         if self.connection_acknowledged and expires_at is not None and self._expiry is None:
             left = max(expires_at - self.context.clock(), timedelta(0)).total_seconds()
@@ -68,6 +87,33 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def _close_expired(self) -> None:
         await self.websocket.close(code=4403, reason="Forbidden")
 
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        """A subscription is run by `schema.execution.following`, which shares the work; anything else by strawberry."""
+        syntax_error = find_syntax_error(operation.query)
+        if syntax_error is not None:
+            await operation.send_initial_errors([translate(syntax_error)])
+            return
+        if not is_subscription(operation.query, operation.operation_name):
+            await super().run_operation(operation)
+            return
+        try:
+            payloads = await follow(
+                cast("Schema", self.schema),
+                operation.query,
+                operation.variables,
+                operation.operation_name,
+                self.context,
+            )
+        except Refused as refused:
+            await operation.send_initial_errors(refused.errors)
+            return
+        socket = cast("SocketAdapter", self.websocket)
+        head = f'{{"id":{json_text(operation.id)},"type":"next","payload":'
+        async with aclosing(payloads):
+            async for payload in payloads:
+                await socket.send_text(f"{head}{payload}}}")
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
     @staticmethod
     def _get_pre_execution_close_reason(_error: GraphQLError) -> str | None:
         # Upstream closes the socket for a syntax error, and with it every other operation on it.
@@ -78,6 +124,7 @@ class GraphQLDoor(GraphQL[Context, None]):
     """The ASGI application behind `/graphql`."""
 
     graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
 
     def __init__(self, schema: Schema, services: Services) -> None:
         settings = services.settings
@@ -132,7 +179,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             credentials = find_credentials(context.connection_params or {})
             caller = Caller(services.database, services.clock, credentials, memo=False)
             principal = await caller.principal()
-        except TrailcastError as error:
+        except Unauthenticated as error:
             raise ConnectionRejectionError from error
         context.caller = caller
         context.expires_at = principal.expires_at
@@ -150,7 +197,7 @@ class GraphQLDoor(GraphQL[Context, None]):
 
     def encode_json(self, data: object) -> str:
         # Text, because bytes would make binary frames of a socket's messages.
-        return orjson.dumps(data).decode()
+        return json_text(data)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         # Those of a document that could not be parsed come here without having passed the schema's own translation.
@@ -183,6 +230,11 @@ class GraphQLDoor(GraphQL[Context, None]):
     def _refusal(self, request: Request, message: str, code: str, status: int) -> Response:
         body = {"errors": [{"message": message, "extensions": {"code": code}}]}
         return _json(body, status, negotiate(request.headers.get("accept", "")))
+
+
+def json_text(data: object) -> str:
+    """JSON, as text."""
+    return orjson.dumps(data).decode()
 
 
 def _json(body: object, status: int, media: str) -> Response:

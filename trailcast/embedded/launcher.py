@@ -54,14 +54,15 @@ def become(uid: int, gid: int, *, keeps_reach: bool) -> None:
         control_process(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE)
 
 
-def die_with(owner_pid: int) -> None:
-    """Have the kernel ask for a fast shutdown (SIGINT) when the owner ends, however it ends.
+def die_with(owner_pid: int, request: signal.Signals = signal.SIGINT) -> None:
+    """Have the kernel ask for an end when the owner ends, however it ends; of PostgreSQL, SIGINT asks for a fast shutdown.
 
+    The request comes once for each thread of the owner that is left to inherit the child, so its repetition must do no harm.
     To be called last, for a change of credentials takes the request back. Linux only: elsewhere a killed owner leaves
     its server behind, and the next start attaches to that.
     """
     if sys.platform == "linux":
-        control_process(PR_SET_PDEATHSIG, signal.SIGINT)
+        control_process(PR_SET_PDEATHSIG, request)
         if os.getppid() != owner_pid:  # it ended before the request was made, and no signal will ever come
             sys.exit("The process that wanted this server has ended.")
 

@@ -6,7 +6,9 @@ behind it are read, and a table is joined only where one of its columns is wante
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
@@ -145,8 +147,7 @@ class EventRows:
             if row[at] is None:
                 return
             board = None if board_at is None else _board(row, board_at)
-            # The task may have moved to a board that the caller may not know of.
-            if board is not None and board.id != row[at + 4] and board.id not in self._scope.boards:
+            if board is not None and _is_hidden(self._scope, board, row[at + 4]):
                 board = None
             event.task = Task(row[at], row[at + 1], row[at + 2], row[at + 3], board)
 
@@ -156,6 +157,22 @@ class EventRows:
 def comment_rows(scope: Scope, selection: Selection) -> EventRows:
     """`EventRows` that reads comments."""
     return EventRows(scope, selection, CommentRecord)
+
+
+def shown_to(scope: Scope, event: EventRecord) -> EventRecord:
+    """An event that was read for everybody, without the parts that this scope may not see. The event stays as it is."""
+    hidden: dict[str, Any] = {}
+    if not scope.sees_client_address and (event.ip_address is not None or event.user_agent is not None):
+        hidden = dict.fromkeys(CLIENT_ADDRESS)
+    task = event.task
+    if task is not None and task.board is not None and _is_hidden(scope, task.board, event.board_id):
+        hidden["task"] = replace(task, board=None)
+    return replace(event, **hidden) if hidden else event
+
+
+def _is_hidden(scope: Scope, task_board: Board, event_board_id: UUID | None) -> bool:
+    # The task may have moved to a board that the caller may not know of.
+    return task_board.id != event_board_id and task_board.id not in scope.boards
 
 
 def _same(entry: Any, entry_id: Column) -> ColumnElement[bool]:

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -163,19 +164,22 @@ def _taken_identity(entry: Entry, taken: dict[str, UUID]) -> Problem | None:
 
 async def _upsert(connection: AsyncConnection, workspace_id: UUID, kind: str, entries: Sequence[Entry]) -> None:
     """One statement for each set of columns that was given."""
-    model = TABLES[kind]
-    keys = [column.name for column in model.__table__.primary_key]
     shapes: dict[tuple[str, ...], list[Values]] = defaultdict(list)
     for entry in entries:
         shapes[tuple(sorted(entry.values))].append({"workspace_id": workspace_id, **entry.values})
     for rows in shapes.values():
-        statement = upsert(model)
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        if changed:
-            statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=keys)
-        await connection.execute(statement, rows)
+        await connection.execute(_put(TABLES[kind], rows[0]), rows)
+
+
+def _put(model: Any, row: Values) -> Insert:
+    """Insert, or update where something differs: a row that is as it should be fires no trigger and counts as no change of access."""
+    keys = [column.name for column in model.__table__.primary_key]
+    statement = upsert(model)
+    changed = {name: statement.excluded[name] for name in row if name not in keys}
+    if not changed:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    differs = or_(*(getattr(model, name).is_distinct_from(value) for name, value in changed.items()))
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=differs)
 
 
 async def _sync_access(  # noqa: PLR0917 - the middle of `sync`
@@ -200,7 +204,6 @@ async def _sync_access(  # noqa: PLR0917 - the middle of `sync`
     await _upsert(connection, workspace_id, "memberships", staying)
     replaced = [entry for entry in staying if entry.grants is not None]
     owners = [entry.values["user_id"] for entry in replaced]
-    await connection.execute(delete(grant).where(grant.workspace_id == workspace_id, grant.user_id.in_(owners)))
     rows = [
         {
             "workspace_id": workspace_id, "user_id": entry.values["user_id"], "board_id": board_id,
@@ -209,8 +212,10 @@ async def _sync_access(  # noqa: PLR0917 - the middle of `sync`
         for entry in {entry.values["user_id"]: entry for entry in replaced}.values()
         for board_id, (can_read, can_write) in (entry.grants or {}).items()
     ]  # fmt: skip
+    kept = tuple_(grant.user_id, grant.board_id).in_([(row["user_id"], row["board_id"]) for row in rows])
+    await connection.execute(delete(grant).where(grant.workspace_id == workspace_id, grant.user_id.in_(owners), ~kept))
     if rows:
-        await connection.execute(insert(grant), rows)
+        await connection.execute(_put(grant, rows[0]), rows)
     after = await _rights(connection, workspace_id, users)
     names = await _names(connection, workspace_id, users)
     drafts = [

@@ -8,27 +8,23 @@ costs bounded memory and misses nothing. Every event is held against the rights 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, cast
 
-import orjson
-
 from trailcast.access.principal import Principal
 from trailcast.access.scope import Scope, admits
 from trailcast.clock import Clock
 from trailcast.errors import BadCursor, BadUserInput, CursorExpired, TrailcastError, Unauthenticated, Unavailable
+from trailcast.ledger.columns import shown_to
 from trailcast.ledger.cursor import decode_sequence
 from trailcast.ledger.database import Database
-from trailcast.ledger.filters import matches
 from trailcast.ledger.reader import read_first_since, read_head, read_range
-from trailcast.live.hub import Follower, Hub
+from trailcast.live.hub import Audience, Delivery, Follower, Hub, deliver
 from trailcast.records import EventFilter, EventRecord
 from trailcast.settings import Settings
-
-RECORD_BYTES = 1024  # of a record beside its texts, measured roughly; the bound is there to hold, not to account
 
 
 class Caller(Protocol):
@@ -51,60 +47,49 @@ class Subscription:
 
     def __init__(self, caller: Caller, scope: Scope, wanted: EventFilter, settings: Settings) -> None:
         self._caller = caller
-        self._wanted = wanted
         self._items_max = settings.feed_items_max
         self._bytes_max = settings.feed_bytes_max
-        self._queue: deque[tuple[EventRecord, int]] = deque()
+        self._queue: deque[Delivery] = deque()
         self._queued_bytes = 0
         self._changed = asyncio.Event()
-        self.scope = scope
+        self.audience = Audience(scope, wanted)
         self.behind = False
         self.ended: TrailcastError | None = None
 
     @property
-    def text(self) -> str | None:
-        return self._wanted.text
+    def scope(self) -> Scope:
+        return self.audience.scope
 
-    def offer(self, events: list[EventRecord], with_text: frozenset[int] | None) -> None:
-        """Queue what this reader wants and may see; beyond the bound, drop all and read the log instead."""
+    def offer(self, deliveries: Sequence[Delivery]) -> None:
+        """Queue them; beyond the bound, drop all and read the log instead."""
         if self.behind or self.ended:
             return
-        if self.text is not None and with_text is None:
-            # It joined while the batch was being read: the log will tell which of these hold its text.
-            self._fall_behind()
-            return
-        for event in events:
-            if not admits(self.scope, event) or not matches(self._wanted, event):
-                continue
-            if with_text is not None and event.sequence not in with_text:
-                continue
-            size = _size(event)
-            self._queue.append((event, size))
-            self._queued_bytes += size
-            if len(self._queue) > self._items_max or self._queued_bytes > self._bytes_max:
-                self._fall_behind()
-                return
+        for delivery in deliveries:
+            self._queue.append(delivery)
+            self._queued_bytes += delivery.size
+        if len(self._queue) > self._items_max or self._queued_bytes > self._bytes_max:
+            self.fall_behind()
         self._changed.set()
 
-    async def refresh(self) -> None:
-        """Take over the rights of now, or end."""
+    async def load_scope(self) -> Scope | None:
+        """The rights of now; None ends the feed."""
         try:
             principal = await self._caller.load()
         except Unavailable:
             # Rights that cannot be confirmed do not count; the reader may come back with its cursor.
             self.end(Unavailable())
-            return
+            return None
         if principal is None or principal.scope.workspace_id != self.scope.workspace_id:
             self.end(Unauthenticated("The credential of this feed does not count any more."))
-        else:
-            self.scope = principal.scope
+            return None
+        return principal.scope
 
     def end(self, error: TrailcastError) -> None:
         self.ended = error
         self.empty()
         self._changed.set()
 
-    def _fall_behind(self) -> None:
+    def fall_behind(self) -> None:
         self.empty()
         self.behind = True
         self._changed.set()
@@ -113,7 +98,7 @@ class Subscription:
         self._queue.clear()
         self._queued_bytes = 0
 
-    async def take(self) -> EventRecord | None:
+    async def take(self) -> Delivery | None:
         """The next event; None once the reader has fallen behind. Raises what ended the feed."""
         while True:
             if self.ended is not None:
@@ -121,9 +106,9 @@ class Subscription:
             if self.behind:
                 return None
             if self._queue:
-                event, size = self._queue.popleft()
-                self._queued_bytes -= size
-                return event
+                delivery = self._queue.popleft()
+                self._queued_bytes -= delivery.size
+                return delivery
             self._changed.clear()
             await self._changed.wait()
 
@@ -137,7 +122,7 @@ class Feed:
         self._settings = settings
         self._clock = clock
 
-    async def follow(self, caller: Caller, wanted: EventFilter, start: Start) -> AsyncGenerator[EventRecord]:
+    async def follow(self, caller: Caller, wanted: EventFilter, start: Start) -> AsyncGenerator[Delivery]:
         """Events for as long as the caller listens and may. Returns once the reader is registered and its cursor is good.
 
         Raises BadUserInput, BadCursor, CursorExpired, Unauthenticated, Unavailable.
@@ -146,9 +131,9 @@ class Feed:
         # The first item says only that the feed stands: what is wrong with a request is then an answer to the request,
         # not the end of a stream that seemed to have begun.
         await anext(feed)
-        return cast("AsyncGenerator[EventRecord]", feed)
+        return cast("AsyncGenerator[Delivery]", feed)
 
-    async def _follow(self, caller: Caller, wanted: EventFilter, start: Start) -> AsyncGenerator[EventRecord | None]:
+    async def _follow(self, caller: Caller, wanted: EventFilter, start: Start) -> AsyncGenerator[Delivery | None]:
         if start.after is not None and start.since is not None:
             raise BadUserInput("Give after or since, not both.", ("since",))
         principal = await _loaded(caller)
@@ -157,16 +142,17 @@ class Feed:
         async with self._hub.joined(workspace_id, subscription) as follower:
             # Once more, now that every later change of access is told to the subscription: what changed in between counts.
             principal = await _loaded(caller)
-            subscription.scope = principal.scope
+            follower.regroup(subscription, principal.scope)
             last = await self._first_position(principal, start)
             ending = self._end_on_expiry(subscription, principal)
             try:
                 yield None
                 async with aclosing(self._events(subscription, follower, wanted, last)) as events:
-                    async for event in events:
+                    async for delivery in events:
+                        created_at = delivery.event.created_at
                         # A time that is yet to come: nothing from before it.
-                        if start.since is None or (event.created_at is not None and event.created_at >= start.since):
-                            yield event
+                        if start.since is None or (created_at is not None and created_at >= start.since):
+                            yield delivery
             finally:
                 if ending is not None:
                     ending.cancel()
@@ -192,7 +178,7 @@ class Feed:
 
     async def _events(
         self, subscription: Subscription, follower: Follower, wanted: EventFilter, last: int
-    ) -> AsyncGenerator[EventRecord]:
+    ) -> AsyncGenerator[Delivery]:
         """Replay from the log up to the hub's position, then its offers; back to the log whenever the reader falls behind."""
         while True:
             # In this order and without an await between: from here on, all beyond `target` is offered to the queue.
@@ -205,13 +191,19 @@ class Feed:
                     if subscription.ended is not None:
                         raise subscription.ended
                     if admits(subscription.scope, event):
-                        yield event
+                        yield deliver(subscription.scope, shown_to(subscription.scope, event))
                 last = page[-1].sequence if len(page) == self._settings.feed_page_size else target
             while (offered := await subscription.take()) is not None:
                 # At or below `last`: committed before the feed began, but read by the hub after.
-                if offered.sequence > last and admits(subscription.scope, offered):
-                    last = offered.sequence
+                event = offered.event
+                if event.sequence <= last:
+                    continue
+                last = event.sequence
+                if offered.scope is subscription.scope:
                     yield offered
+                elif admits(subscription.scope, event):
+                    # Its rights have changed since this was queued.
+                    yield deliver(subscription.scope, shown_to(subscription.scope, event))
 
     async def _replay(
         self, subscription: Subscription, wanted: EventFilter, after: int, up_to: int
@@ -234,10 +226,3 @@ async def _loaded(caller: Caller) -> Principal:
     if principal is None:
         raise Unauthenticated
     return principal
-
-
-def _size(event: EventRecord) -> int:
-    texts = len(event.message or "") + len(
-        orjson.dumps((event.metadata, [change.after for change in event.changes or ()]))
-    )
-    return RECORD_BYTES + texts

@@ -1,0 +1,160 @@
+"""The live feed in parts, with places to stop at: a database that waits where a test says, a log of one's own, a reader.
+
+Nothing is replaced: the gates stand around the real connections, the log is a real workspace, the caller has a real token.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from resolvers.context import Caller, Credentials
+from tests.ledger.drafts import draft, empty_log
+from tests.support.waiting import until
+from trailcast.access.tokens import parse_token
+from trailcast.clock import utc_now
+from trailcast.ledger.admin import create_token, ensure_service
+from trailcast.ledger.append import Submission, append
+from trailcast.ledger.cursor import encode_sequence
+from trailcast.ledger.database import Database
+from trailcast.live.feed import Feed, Start
+from trailcast.live.hub import Delivery, Follower, Hub
+from trailcast.records import ActorKind, EventFilter, EventRecord
+from trailcast.settings import Settings
+
+Step = Callable[[], Awaitable[object]]
+NEVER_MS = 60_000  # a tick that no test lives to see
+EVERYTHING = EventFilter()
+
+
+class GatedDatabase(Database):
+    """Does something at chosen places: `("before", 2)` is before the second reading begins, `("after", 2)` when it has ended."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        super().__init__(url, settings)
+        self.readings = 0
+        self.steps: dict[tuple[str, int], Step] = {}
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncConnection]:
+        self.readings += 1
+        number = self.readings
+        await self._pass("before", number)
+        async with super().reading() as connection:
+            yield connection
+        await self._pass("after", number)
+
+    async def _pass(self, place: str, number: int) -> None:
+        step = self.steps.pop((place, number), None)
+        if step is not None:
+            await step()
+
+
+@dataclass
+class Log:
+    """A workspace with a log of its own, one who writes it and one who reads it."""
+
+    database: Database
+    hub: Hub
+    workspace_id: UUID
+    caller: Caller
+    end: int = 0
+
+    async def write(self, count: int = 1, message: str | None = None, **others: Any) -> None:
+        """Commit so many events and tell nobody."""
+        drafts = [
+            draft(self.workspace_id, message or f"event {self.end + number + 1}", **others) for number in range(count)
+        ]
+        async with self.database.writing() as connection:
+            [receipt] = await append(connection, [Submission(drafts)])
+        self.end = receipt.appended[-1].sequence
+
+    async def ring(self) -> None:
+        """Ring, and wait until the hub has read all there is."""
+        self.hub.heard_log(self.workspace_id, self.end)
+        await until(lambda: self.follower is None or self.follower.position == self.end)
+
+    async def write_and_ring(self, count: int = 1) -> None:
+        await self.write(count)
+        await self.ring()
+
+    @property
+    def follower(self) -> Follower | None:
+        return self.hub._followers.get(self.workspace_id)
+
+    def cursor(self, sequence: int) -> str:
+        return encode_sequence(self.workspace_id, sequence)
+
+
+class Live:
+    """A hub and a feed on databases with gates. Nothing ticks unless `ticking` is entered."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self.settings = settings
+        self.plain = Database(url, settings)
+        self.of_feed = GatedDatabase(url, settings)
+        self.of_hub = GatedDatabase(url, settings)
+        self.hub = Hub(self.of_hub, tick_ms=settings.tick_ms, page_size=settings.feed_page_size)
+        self.feed = Feed(self.of_feed, self.hub, settings, utc_now)
+
+    async def log(self) -> Log:
+        """A new workspace whose one service may read everything in it."""
+        workspace_id = await empty_log(self.plain)
+        async with self.plain.writing() as connection:
+            service = await ensure_service(connection, workspace_id, "reader")
+            token = await create_token(connection, ActorKind.SERVICE, workspace_id, service, name="reader")
+        parsed = parse_token(token)
+        assert parsed is not None
+        caller = Caller(self.plain, utc_now, Credentials(parsed), memo=False)
+        await caller.load()
+        return Log(self.plain, self.hub, workspace_id, caller)
+
+    def at(self, database: GatedDatabase, place: str, number: int, step: Step) -> None:
+        """Have this done at the next so-many-th reading."""
+        database.steps[place, database.readings + number] = step
+
+    @asynccontextmanager
+    async def follow(
+        self,
+        log: Log,
+        wanted: EventFilter = EVERYTHING,
+        *,
+        after: int | None = None,
+        since: datetime | None = None,
+    ) -> AsyncIterator["Reader"]:
+        start = Start(None if after is None else log.cursor(after), since)
+        async with asyncio.timeout(30):
+            deliveries = await self.feed.follow(log.caller, wanted, start)
+        async with aclosing(deliveries):
+            yield Reader(deliveries)
+
+    async def close(self) -> None:
+        for database in (self.plain, self.of_feed, self.of_hub):
+            await database.dispose()
+
+
+class Reader:
+    """Reads a feed, event by event."""
+
+    def __init__(self, events: AsyncGenerator[Delivery]) -> None:
+        self._events = events
+
+    async def next(self) -> EventRecord:
+        async with asyncio.timeout(20):
+            return (await anext(self._events)).event
+
+    async def take(self, count: int) -> list[int]:
+        """The sequences of the next so many."""
+        return [(await self.next()).sequence for _ in range(count)]
+
+    async def take_to(self, sequence: int) -> list[int]:
+        """The sequences of all that comes, up to this one."""
+        taken: list[int] = []
+        while not taken or taken[-1] < sequence:
+            taken.append((await self.next()).sequence)
+        return taken
