@@ -1,12 +1,14 @@
 """What is left behind when readers go, however they go: nothing. And what is left while they stay: one reader of the log."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.live.sockets import FOLLOW, cursor, followers, hub, say, until_waiting, waiting
-from tests.support.clients import Client, open_socket
+from tests.support.clients import Client, Socket, open_socket
 from tests.support.serving import RunningServer
 from tests.support.waiting import until
 from tests.support.world import World
@@ -21,6 +23,15 @@ async def until_nothing_is_left(server: RunningServer) -> None:
     await until(lambda: hub(server)._followers == {} and tasks() == set())
     # Lent connections would be missing here for ever.
     await until(lambda: server.database.reader.pool.checkedout() == 0)  # type: ignore[attr-defined]
+
+
+async def close(socket: Socket) -> None:
+    """Say goodbye, and read what is on its way until the other side has said so too."""
+    closing = asyncio.create_task(socket.connection.close())
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await socket.connection.recv()
+    await closing
 
 
 @pytest.fixture
@@ -76,6 +87,8 @@ async def test_nothing_is_left_of_readers_that_vanish_while_events_come(
                 await socket.receive()
             if how == "cut":
                 socket.connection.transport.abort()
+            else:
+                await close(socket)
     await until_nothing_is_left(server)
     assert not busy.done()
 
@@ -111,16 +124,3 @@ async def test_a_workspace_that_everybody_left_is_followed_anew(
             assert (await socket.next())["data"]["activityLogged"]["message"] == message
         await until_nothing_is_left(server)
         await say(gql, world, "heard by nobody")
-
-
-async def test_a_reader_that_does_not_read_does_not_keep_the_server_from_stopping(
-    server: RunningServer, gql: Client, world: World
-) -> None:
-    """The fixture stops the server while the socket is open and unread; the test ends only if that works."""
-    context = open_socket(server.ws, world.token("owner"))
-    socket = await context.__aenter__()
-    socket.connection.transport.pause_reading()
-    await socket.subscribe(FOLLOW, {"after": cursor(world, 0)})
-    for _ in range(5):
-        await say(gql, world, *["x" * 10_000] * 50)
-    server.abandoned = context  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trailcast.cli.stopping import until_stopped
+from trailcast.cli.stopping import stop_if_asked, until_stopped
 from trailcast.errors import TrailcastError
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ class Commands(click.Group):
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _say_next(line: str) -> None:
+    """Progress of a command that runs until it is stopped: before each step it looks whether it is."""
+    stop_if_asked()
+    _say(line)
 
 
 def _settings(**given: object) -> "Settings":
@@ -76,7 +82,7 @@ def run(*, live: bool, workers: int | None) -> None:
         settings = _settings(workers=workers)
         from trailcast.cli.running import run_everything
 
-        run_everything(settings, _say, click.echo, live=live)
+        run_everything(settings, _say_next, click.echo, live=live)
 
 
 @main.command()
@@ -87,7 +93,7 @@ def serve(workers: int | None) -> None:
         settings = _settings(workers=workers)
         from trailcast.cli.running import serve_only
 
-        serve_only(settings, _say, click.echo)
+        serve_only(settings, _say_next, click.echo)
 
 
 @main.command()
@@ -109,7 +115,7 @@ def demo(*, live: bool) -> None:
         settings = _settings()
         from trailcast.cli.running import demo as demonstrate
 
-        demonstrate(settings, _say, live=live)
+        demonstrate(settings, _say_next, live=live)
 
 
 @main.command("print-schema")

@@ -13,7 +13,6 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trailcast.cli.stopping import undisturbed
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.errors import ConfigurationError
 from trailcast.ledger.database import Database
@@ -45,8 +44,7 @@ def open_database(settings: Settings, say: Say, *, migrates: bool = False) -> It
         _prepare(postgres.url(), say, migrates=True)
         yield postgres.url()
     finally:
-        with undisturbed():
-            postgres.stop()
+        postgres.stop()
 
 
 def in_transaction(settings: Settings, say: Say, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

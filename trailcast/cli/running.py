@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from trailcast.cli.database import open_database
 from trailcast.cli.demonstration import adding_events, load, recall
 from trailcast.cli.serving import endpoint, listening, serve
-from trailcast.cli.stopping import stop_if_asked
+from trailcast.cli.stopping import SIGNALS, stop_if_asked
 from trailcast.cli.welcome import welcome
-from trailcast.demo.handout import NAME
+from trailcast.demo.handout import NAME, Handout
 from trailcast.demo.live import keep_adding
 from trailcast.errors import ConfigurationError
 from trailcast.settings import Settings
@@ -54,8 +54,15 @@ def demo(settings: Settings, say: Say, *, live: bool) -> None:
             if known is None:
                 raise ConfigurationError(_without_handout(settings))
             say("Adding an event every second or so; Ctrl-C ends it")
-            stop_if_asked()
-            asyncio.run(keep_adding(url, settings, known, threading.Event()))
+            asyncio.run(_keep_adding(url, settings, known))
+
+
+async def _keep_adding(url: str, settings: Settings, known: Handout) -> None:
+    stop = threading.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop_if_asked()
+    await keep_adding(url, settings, known, stop)
 
 
 def _without_handout(settings: Settings) -> str:

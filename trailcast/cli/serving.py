@@ -21,7 +21,7 @@ from uvicorn.supervisors import Multiprocess
 
 from trailcast.asgi import create_app
 from trailcast.cli.logs import configure_logging
-from trailcast.cli.stopping import stop_if_asked
+from trailcast.cli.stopping import SIGNALS, stop_if_asked
 from trailcast.demo.handout import Address
 from trailcast.embedded.launcher import die_with
 from trailcast.errors import ConfigurationError
@@ -80,11 +80,16 @@ def serve(settings: Settings, listener: socket.socket, url: str, workers: int) -
     """Serve until a signal comes. Raises SystemExit where the application does not start."""
     os.environ[f"{PREFIX}DATABASE_URL"] = url  # how workers learn which PostgreSQL was started for them
     config = uvicorn_config(APPLICATION, settings, workers=workers)
-    stop_if_asked()
+    # Signals are theirs before the last look at what came until then, so that none is lost in between.
     if workers == 1:
-        Server(config).run(sockets=[listener])
+        server = Server(config)
+        for number in SIGNALS:
+            signal.signal(number, server.handle_exit)
+        stop_if_asked()
+        server.run(sockets=[listener])
         return
     supervisor = Supervisor(config, sockets=[listener])
+    stop_if_asked()
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)

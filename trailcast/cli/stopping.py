@@ -1,57 +1,43 @@
-"""What Ctrl-C and SIGTERM mean to a command that runs until it is stopped: the same, a success, and no reason to hurry."""
+"""What Ctrl-C and SIGTERM mean to a command that runs until it is stopped: the same, and a success.
+
+A signal only leaves a mark, and `stop_if_asked` acts on it between two steps. An exception that is raised wherever the program
+happens to be would be lost in callbacks, turned into other errors by libraries, and interrupt the stopping itself.
+"""
 
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeAlias
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_asked = threading.Event()
-Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 
-class Stop(KeyboardInterrupt):
-    """What a signal raises. A class of its own, since Python ends with a failure after a plain KeyboardInterrupt that met it in an
-    `exec`, as imports are full of, even if that is caught."""
+class Stop(BaseException):
+    """Unwinds everything that was started."""
+
+
+class _Asked:
+    stop = False
 
 
 @contextmanager
 def until_stopped() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the block alike, and neither is a failure."""
-    _asked.clear()
-    before = [signal.signal(number, _stop) for number in SIGNALS]
+    """Signals end the block at the next `stop_if_asked`. Whoever waits longer than a step in it handles them itself meanwhile."""
+    _Asked.stop = False
+    before = [signal.signal(number, _mark) for number in SIGNALS]
     try:
         yield
-    except KeyboardInterrupt:
+    except Stop:
         pass
     finally:
-        _restore(before)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """For an end in order that has its own deadlines: a second Ctrl-C must not keep the first from being carried out."""
-    before = [signal.signal(number, signal.SIG_IGN) for number in SIGNALS]
-    try:
-        yield
-    finally:
-        _restore(before)
+        for number, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(number, handler)
 
 
 def stop_if_asked() -> None:
-    """For the last moment before a long wait: Python drops what a signal raises in a callback of the garbage collector, and an
-    import runs many."""
-    if _asked.is_set():
+    if _Asked.stop:
         raise Stop
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    _asked.set()
-    raise Stop
-
-
-def _restore(handlers: Sequence[Handler]) -> None:
-    for number, handler in zip(SIGNALS, handlers, strict=True):
-        signal.signal(number, handler)
+def _mark(_number: int, _frame: FrameType | None) -> None:
+    _Asked.stop = True
