@@ -52,7 +52,9 @@ async def test_the_servers_role_is_refused_by_its_grants(
 @pytest.mark.parametrize("verb", ["DELETE FROM", "TRUNCATE"])
 async def test_what_events_may_name_is_kept(owner: asyncpg.Connection, table: str, verb: str) -> None:
     rows = await owner.fetchval(f"SELECT count(*) FROM {table}")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=f"on {table} is refused: mark the row deleted instead"):
+    with pytest.raises(
+        asyncpg.InsufficientPrivilegeError, match=f"on {table} is refused: mark the row deleted instead"
+    ):
         await owner.execute(f"{verb} {table}{' CASCADE' if verb == 'TRUNCATE' else ''}")
     assert await owner.fetchval(f"SELECT count(*) FROM {table}") == rows
 

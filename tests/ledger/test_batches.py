@@ -16,7 +16,9 @@ mutation ($inputs: [LogActivityInput!]!) {
   logActivities(inputs: $inputs) { events { sequence message } errors { code path } }
 }
 """
-FOLLOW = 'subscription ($after: String!) { activityLogged(filter: {eventTypePrefix: "task."}, after: $after) { message } }'
+FOLLOW = (
+    'subscription ($after: String!) { activityLogged(filter: {eventTypePrefix: "task."}, after: $after) { message } }'
+)
 BATCH_EVENTS_MAX = 1000
 GOOD = {"eventType": "task.updated", "message": "good"}
 

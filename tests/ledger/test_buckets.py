@@ -1,4 +1,4 @@
-"""Buckets of time: they cover the asked range without gap or overlap, and begin where the zone's own clocks say, whatever those did."""
+"""Buckets of time: they cover the asked range without gap or overlap, and begin where the zone's clocks say, whatever those did."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -104,5 +104,13 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     since = datetime(2026, 2, 25, 13, 45, tzinfo=UTC)
     weeks = bucket_bounds(since, since + timedelta(days=7), Bucket.WEEK, ZoneInfo("UTC"), COUNT_MAX)
     months = bucket_bounds(since, since + timedelta(days=7), Bucket.MONTH, ZoneInfo("UTC"), COUNT_MAX)
-    assert weeks == [datetime(2026, 2, 23, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC)]
-    assert months == [datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)]
+    assert weeks == [
+        datetime(2026, 2, 23, tzinfo=UTC),
+        datetime(2026, 3, 2, tzinfo=UTC),
+        datetime(2026, 3, 9, tzinfo=UTC),
+    ]
+    assert months == [
+        datetime(2026, 2, 1, tzinfo=UTC),
+        datetime(2026, 3, 1, tzinfo=UTC),
+        datetime(2026, 4, 1, tzinfo=UTC),
+    ]

@@ -7,26 +7,23 @@ from tests.support.world import World
 from trailcast.ledger.catalogue import CATALOGUE, action_of, category_of, is_event_type, outcome_of
 from trailcast.records import Outcome
 
-PROMISED = frozenset(
-    """
-    auth.login auth.logout auth.login_failed auth.token_refreshed auth.password_reset auth.email_verified
-    user.updated
-    workspace.created workspace.updated workspace.deleted workspace.member_added workspace.member_removed
-    task.created task.updated task.deleted task.completed task.assigned task.status_changed task.comment
-    task.execution.failed
-    event.created event.updated event.deleted
-    project.created project.updated project.deleted
-    agent.provisioned agent.spawned agent.killed agent.heartbeat
-    approval.requested approval.reviewed
-    board.created board.updated board.deleted
-    """.split()
-)
+PROMISED = {
+    "auth": "login logout login_failed token_refreshed password_reset email_verified",
+    "user": "updated",
+    "workspace": "created updated deleted member_added member_removed",
+    "task": "created updated deleted completed assigned status_changed comment execution.failed",
+    "event": "created updated deleted",
+    "project": "created updated deleted",
+    "agent": "provisioned spawned killed heartbeat",
+    "approval": "requested reviewed",
+    "board": "created updated deleted",
+}
 FAILURES = {"auth.login_failed", "task.execution.failed"}
 
 
 def test_every_promised_type_is_known() -> None:
-    assert frozenset(CATALOGUE) - PROMISED == {"workspace.member_updated"}
-    assert PROMISED - frozenset(CATALOGUE) == frozenset()
+    promised = {f"{subject}.{what}" for subject, whats in PROMISED.items() for what in whats.split()}
+    assert set(CATALOGUE) == promised | {"workspace.member_updated"}
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
@@ -34,7 +31,7 @@ def test_a_known_type_has_a_category_an_action_and_a_description(name: str) -> N
     entry = CATALOGUE[name]
     assert is_event_type(name)
     assert entry.name == name
-    assert entry.category == category_of(name) == name.split(".")[0]
+    assert entry.category == category_of(name) == name.partition(".")[0]
     assert entry.action == action_of(name)
     assert entry.action.replace("_", "").isalpha()
     assert entry.action.islower()

@@ -43,7 +43,10 @@ async def test_of_fifty_racing_retries_one_writes_and_all_get_its_event(
     before = await last_sequence(owner, world.acme)
     async with Client(second_server.http) as other:
         answers = await asyncio.gather(
-            *((gql, other)[number % 2].data(LOG, {"input": entry()}, token=world.token("bot")) for number in range(RETRIES))
+            *(
+                (gql, other)[number % 2].data(LOG, {"input": entry()}, token=world.token("bot"))
+                for number in range(RETRIES)
+            )
         )
     payloads = [answer["logActivity"] for answer in answers]
     assert sorted(payload["replayed"] for payload in payloads) == [False] + [True] * (RETRIES - 1)

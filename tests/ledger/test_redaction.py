@@ -15,14 +15,35 @@ SECRET = "s3cr3t-value"
 NAMES_IN_THE_CONTRACT = ("password", "secret", "token", "api_key", "authorization", "cookie")
 SECRET_KEYS = (
     *NAMES_IN_THE_CONTRACT,
-    *("Password", "PASSWORD", "userPassword", "user_password", "password2", "new-password", "dbpasswd", "pwd", "passphrase"),
+    *(
+        "Password",
+        "PASSWORD",
+        "userPassword",
+        "user_password",
+        "password2",
+        "new-password",
+        "dbpasswd",
+        "pwd",
+        "passphrase",
+    ),
     *("apiKey", "api-key", "X-API-Key", "APIKey", "apikey", "OPENAI_API_KEY", "private_key", "privateKey", "accessKey"),
     *("secret_key", "clientSecret", "client_secret", "aws_secret_access_key", "signing_key", "secrets"),
     *("accessToken", "refresh_token", "id-token", "authToken", "X-Auth-Token", "tokens", "csrftoken", "bearer", "jwt"),
     *("Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "cookies", "sessionCookie", "credentials", "otp"),
 )
 PLAIN_KEYS = (
-    *("author", "authors", "tokenizer", "key", "keyboard", "monkey", "primary_key", "api_version", "passenger", "compass"),
+    *(
+        "author",
+        "authors",
+        "tokenizer",
+        "key",
+        "keyboard",
+        "monkey",
+        "primary_key",
+        "api_version",
+        "passenger",
+        "compass",
+    ),
     *("secretary", "status", "accessed_at", "private", "signing", "cook", "title", "user_id", "message", "path"),
 )
 AMOUNT_KEYS = ("input_tokens", "outputTokens", "total_tokens", "token_count", "tokenLimit", "max_tokens", "tokensUsed")

@@ -94,9 +94,7 @@ async def test_grants_are_replaced_by_those_given(gql: Client, world: World, end
     ]
 
 
-async def test_grants_that_are_left_out_stay_and_an_empty_list_ends_them(
-    gql: Client, world: World, end: int
-) -> None:
+async def test_grants_that_are_left_out_stay_and_an_empty_list_ends_them(gql: Client, world: World, end: int) -> None:
     await sync(gql, world, memberships=[{"userId": MEMBER, "role": "MEMBER"}])
     assert await logged_since(gql, world, end) == []
     await sync(gql, world, memberships=[membership(MEMBER)])
@@ -111,7 +109,10 @@ async def test_a_role_counts_at_once_and_is_an_event(gql: Client, world: World, 
         access_event("member_updated", "updated", STRANGER, "Sten", {"role": ("MEMBER", "ADMIN")})
     ]
     viewer = (await gql.data(READABLE, token=world.token("stranger")))["viewer"]
-    assert (viewer["role"], [entry["board"]["name"] for entry in viewer["boards"]]) == ("ADMIN", ["Alpha", "Beta", "Gamma"])
+    assert (viewer["role"], [entry["board"]["name"] for entry in viewer["boards"]]) == (
+        "ADMIN",
+        ["Alpha", "Beta", "Gamma"],
+    )
 
 
 async def test_a_membership_that_ends_takes_its_grants_along_and_is_an_event(

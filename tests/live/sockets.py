@@ -16,7 +16,9 @@ subscription ($after: String, $since: DateTime, $filter: ActivityEventFilter) {
   activityLogged(after: $after, since: $since, filter: $filter) { sequence cursor message }
 }
 """
-LOG = "mutation ($inputs: [LogActivityInput!]!) { logActivities(inputs: $inputs) { events { id } errors { code path } } }"
+LOG = (
+    "mutation ($inputs: [LogActivityInput!]!) { logActivities(inputs: $inputs) { events { id } errors { code path } } }"
+)
 
 
 def hub(server: RunningServer) -> Hub:

@@ -117,7 +117,9 @@ async def test_while_the_log_cannot_be_read_live_readers_wait_and_then_get_it_al
     async with open_socket(server.ws, world.token("owner")) as socket:
         await socket.subscribe(FOLLOW)
         await until_waiting(server, 1)
-        await owner.execute("ALTER TABLE tasks RENAME COLUMN title TO elsewhere")  # what the hub reads and a writer does not
+        await owner.execute(
+            "ALTER TABLE tasks RENAME COLUMN title TO elsewhere"
+        )  # what the hub reads and a writer does not
         for number in range(3):
             await say(gql, world, str(number))
         await owner.execute("ALTER TABLE tasks RENAME COLUMN elsewhere TO title")

@@ -93,9 +93,7 @@ async def test_nothing_is_left_of_readers_that_vanish_while_events_come(
     assert not busy.done()
 
 
-async def test_nothing_is_left_of_readers_that_vanish_while_they_join(
-    server: RunningServer, world: World
-) -> None:
+async def test_nothing_is_left_of_readers_that_vanish_while_they_join(server: RunningServer, world: World) -> None:
     """Cut at once after the frame was sent: some are still loading rights, some registering, some reading the head."""
     for _ in range(20):
         async with open_socket(server.ws, world.token("owner")) as socket:

@@ -51,6 +51,7 @@ class Line(BroadcastBackend):
     async def unsubscribe(self, channel: str) -> None: ...
 
     async def publish(self, channel: str, message: str) -> None:
+        assert channel == CHANNEL
         await self.free.wait()
         self.published.append(message)
 
@@ -124,7 +125,21 @@ async def test_what_others_say_is_heard(bell: Doorbell, line: Line, ears: Ears) 
 
 @pytest.mark.parametrize(
     "nonsense",
-    ["", " ", "\n\n", "log", "log x", f"log {ONE}", f"log {ONE} many", "access", "access x", "hello", "\0", "resync!", "é" * 4000],
+    [
+        "",
+        " ",
+        "\n\n",
+        "log",
+        "log x",
+        f"log {ONE}",
+        f"log {ONE} many",
+        "access",
+        "access x",
+        "hello",
+        "\0",
+        "resync!",
+        "é" * 4000,
+    ],
 )
 async def test_nonsense_is_ignored(bell: Doorbell, line: Line, ears: Ears, nonsense: str) -> None:
     """Whoever may connect to the database may NOTIFY; the worst that it can do is to wake somebody."""

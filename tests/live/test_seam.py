@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.live.parts import Live, Log, Reader, Step
+from tests.support.waiting import until
 from trailcast.records import EventFilter
 
 BEFORE = 7  # events in the log when the reader joins: three pages of three
@@ -181,8 +182,7 @@ async def test_readers_that_come_at_any_moment_see_all_that_follows_their_cursor
         await log.ring()
 
     async def read(number: int) -> None:
-        while log.end < number * events // readers:
-            await asyncio.sleep(0)
+        await until(lambda: log.end >= number * events // readers)
         after = chance.randint(0, log.end)
         async with live.follow(log, after=after) as reader:
             received: list[int] = []
@@ -208,6 +208,8 @@ async def test_a_time_that_is_yet_to_come_holds_back_what_comes_before_it(
     async with live.follow(log, since=now + timedelta(minutes=30)) as reader:
         await log.write_and_ring(3)
         # The log's own clock jumps ahead: the next event is of an hour from now.
-        await owner.execute("UPDATE heads SET last_created_at = $1 WHERE workspace_id = $2", now + timedelta(hours=1), log.workspace_id)
+        await owner.execute(
+            "UPDATE heads SET last_created_at = $1 WHERE workspace_id = $2", now + timedelta(hours=1), log.workspace_id
+        )
         await log.write_and_ring(2)
         assert await reader.take_to(log.end) == [log.end - 1, log.end]

@@ -104,7 +104,11 @@ async def test_constraints_of_models_and_migrations_are_the_same(
 
 def _tables(lines: list[str]) -> list[str]:
     """What of a catalogue the models speak of."""
-    return [line for line in lines if line.startswith(("column ", "index ", "constraint ")) and "alembic_version" not in line]
+    return [
+        line
+        for line in lines
+        if line.startswith(("column ", "index ", "constraint ")) and "alembic_version" not in line
+    ]
 
 
 @pytest.mark.parametrize("revision", ["base", *REVISIONS[:-1]])

@@ -44,7 +44,7 @@ def adding_events(url: str, settings: Settings, known: Handout) -> Iterator[None
     """New events in the demo's workspaces for as long as the block runs. In a thread: the server's loop belongs to uvicorn."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=lambda: asyncio.run(keep_adding(url, settings, known, stop)), name="trailcast-live", daemon=True
+        target=lambda: asyncio.run(keep_adding(url, settings, known, stop.is_set)), name="trailcast-live", daemon=True
     )
     thread.start()
     try:

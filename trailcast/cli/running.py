@@ -1,16 +1,15 @@
 """`run`, `serve` and `demo`: the parts of a start in their order. Whatever was opened is closed again, in the reverse order."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from trailcast.cli.database import open_database
 from trailcast.cli.demonstration import adding_events, load, recall
 from trailcast.cli.serving import endpoint, listening, serve
-from trailcast.cli.stopping import SIGNALS, stop_if_asked
+from trailcast.cli.stopping import is_asked
 from trailcast.cli.welcome import welcome
-from trailcast.demo.handout import NAME, Handout
+from trailcast.demo.handout import NAME
 from trailcast.demo.live import keep_adding
 from trailcast.errors import ConfigurationError
 from trailcast.settings import Settings
@@ -54,15 +53,7 @@ def demo(settings: Settings, say: Say, *, live: bool) -> None:
             if known is None:
                 raise ConfigurationError(_without_handout(settings))
             say("Adding an event every second or so; Ctrl-C ends it")
-            asyncio.run(_keep_adding(url, settings, known))
-
-
-async def _keep_adding(url: str, settings: Settings, known: Handout) -> None:
-    stop = threading.Event()
-    for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    stop_if_asked()
-    await keep_adding(url, settings, known, stop)
+            asyncio.run(keep_adding(url, settings, known, is_asked))
 
 
 def _without_handout(settings: Settings) -> str:

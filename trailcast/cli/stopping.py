@@ -35,8 +35,12 @@ def until_stopped() -> Iterator[None]:
 
 
 def stop_if_asked() -> None:
-    if _Asked.stop:
+    if is_asked():
         raise Stop
+
+
+def is_asked() -> bool:
+    return _Asked.stop
 
 
 def _mark(_number: int, _frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ one is tried: a database that restarts must not end it.
 
 import asyncio
 import logging
-import threading
+from collections.abc import Callable
 from random import Random
 from uuid import UUID
 
@@ -26,7 +26,8 @@ from trailcast.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-PAUSE_MIN_S, PAUSE_MAX_S = 0.6, 1.4
+LOOK_EVERY_S = 0.1
+LOOKS_MIN, LOOKS_MAX = 6, 14  # between two events
 KINDS = ("comment", "failure", "edit", "heartbeat", "approval")
 KIND_WEIGHTS = (60, 12, 12, 8, 8)
 WATCHED_BOARD_SHARE = 0.5  # of the events are on the first board, whose comments the welcome tells people to watch
@@ -42,8 +43,8 @@ class Deaf:
     def heard_resync(self) -> None: ...
 
 
-async def keep_adding(url: str, settings: Settings, handout: Handout, stop: threading.Event) -> None:
-    """Add events to the demo's workspaces in turn until `stop` is set. An Event of threads, because the server has another loop."""
+async def keep_adding(url: str, settings: Settings, handout: Handout, is_over: Callable[[], bool]) -> None:
+    """Add events to the demo's workspaces in turn until it is over, which is asked often, since a stop should not take long."""
     chance = Random()  # noqa: S311 - invents stories, guards nothing
     database = Database(url, settings)
     doorbell = Doorbell(PostgresBackend(driver_url(url)), Deaf())
@@ -57,8 +58,10 @@ async def keep_adding(url: str, settings: Settings, handout: Handout, stop: thre
         async with doorbell.connected():
             while True:
                 for workspace in handout.workspaces:
-                    if await asyncio.to_thread(stop.wait, chance.uniform(PAUSE_MIN_S, PAUSE_MAX_S)):
-                        return
+                    for _ in range(chance.randint(LOOKS_MIN, LOOKS_MAX)):
+                        if is_over():
+                            return
+                        await asyncio.sleep(LOOK_EVERY_S)
                     try:
                         await _add(database, writers, settings, workspace, chance)
                     except TrailcastError as error:

@@ -10,6 +10,7 @@ const client = createClient({
   url,
   webSocketImpl: WebSocket,
   connectionParams: { Authorization: `Bearer ${token}` },
+  lazyCloseTimeout: 60_000, // one connection for all operations
   retryAttempts: Infinity,
   shouldRetry: () => true,
   retryWait: () => new Promise((resolve) => setTimeout(resolve, 20)),
