@@ -7,6 +7,7 @@
     ├── BadUserInput        BAD_USER_INPUT    an argument that can be mended; `path` says which
     │   ├── BadCursor       BAD_CURSOR        altered, of another workspace or list, or from the future
     │   └── CursorExpired   CURSOR_EXPIRED    older than the oldest event that is kept
+    ├── LimitExceeded       LIMIT_EXCEEDED    as many operations on one socket as there may be
     ├── Unavailable         UNAVAILABLE       the database cannot be reached or is too busy; try again
     └── ConfigurationError  CONFIGURATION     a setting or an installation that the server refuses to start with
 
@@ -85,6 +86,12 @@ class CursorExpired(BadUserInput):
         message: str = "Events after this cursor are no longer kept: read the list anew and follow from its newest cursor.",
     ) -> None:
         super().__init__(message)
+
+
+class LimitExceeded(TrailcastError):
+    """One caller holds as much of something as it may."""
+
+    code = "LIMIT_EXCEEDED"
 
 
 class Unavailable(TrailcastError):

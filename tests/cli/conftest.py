@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -148,13 +147,8 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Seed:
 @pytest.fixture
 def loaded(tmp_path: Path, seed: Seed) -> Path:
     """A data directory of the test's own, with the demo in it."""
-    return Path(shutil.copytree(seed.data_dir, tmp_path / "loaded", copy_function=_copy))
-
-
-def _copy(source: str, target: str) -> None:
-    shutil.copy2(source, target)
-    status = Path(source).stat()
-    os.chown(target, status.st_uid, status.st_gid)
+    subprocess.run(["cp", "-a", seed.data_dir, tmp_path / "loaded"], check=True)
+    return tmp_path / "loaded"
 
 
 def ask(url: str, token: str, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -172,7 +166,9 @@ Call = Callable[..., Result]
 @pytest.fixture
 def call(tmp_path: Path) -> Iterator[Call]:
     """Call a command in this process. The logging that it sets up goes when the test goes."""
-    loggers = [logging.getLogger(name) for name in ("", "trailcast", "resolvers", "schema", "uvicorn", "uvicorn.access")]
+    loggers = [
+        logging.getLogger(name) for name in ("", "trailcast", "resolvers", "schema", "uvicorn", "uvicorn.access")
+    ]
     before = [(logger, logger.level, logger.handlers[:], logger.propagate) for logger in loggers]
     variables = {name: None for name in os.environ if name.startswith("TRAILCAST_") or name in {"HOST", "PORT"}}
 

@@ -149,7 +149,7 @@ async def test_one_socket_runs_so_many_operations_and_no_more(
         await socket.subscribe(FOLLOW, operation="one too many")
         frame = await socket.receive()
         assert (frame["type"], frame["id"]) == ("error", "one too many")
-        assert [error["message"] for error in frame["payload"]] == ["Subscription limit reached"]
+        assert [error["extensions"]["code"] for error in frame["payload"]] == ["LIMIT_EXCEEDED"]
         await assert_alive(socket, gql, world)
         # Whoever ends one may begin another.
         await socket.send({"id": "0", "type": "complete"})

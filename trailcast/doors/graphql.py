@@ -1,123 +1,38 @@
-"""GraphQL over HTTP and over `graphql-transport-ws`: context, authentication, status and close codes.
+"""GraphQL over HTTP, and the way into sockets (`trailcast.doors.sockets`): context, authentication, status, media types.
 
 A credential that is presented is looked up before anything is parsed: a bad one is 401, or close code 4403 on a socket. Without one
 a document runs, and whatever needs a principal fails with UNAUTHENTICATED, so that only introspection passes. One context
 serves a whole socket and holds no session; its principal is loaded for each operation anew. A socket does not outlive its credential.
 """
 
-import asyncio
-from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from cross_web import HTTPException
-from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 from strawberry import Schema
-from strawberry.asgi import ASGIWebSocketAdapter, GraphQL
+from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse
-from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UNSET, UnsetType
 
 from resolvers.context import Caller, ClientAddress, Context
 from schema.errors import translate
-from schema.execution.documents import find_syntax_error, is_subscription
-from schema.execution.following import Refused, follow
 from trailcast.doors.credentials import find_credentials
-from trailcast.doors.media import RESPONSE_MEDIA, negotiate
+from trailcast.doors.media import RESPONSE_MEDIA, json_text, negotiate
 from trailcast.doors.services import Services
+from trailcast.doors.sockets import SocketAdapter, SocketHandler
 from trailcast.errors import TrailcastError, Unauthenticated, Unavailable
 
 USER_AGENT_LENGTH_MAX = 500
-TRY_AGAIN_LATER = 1013
 EXPLAINING_HEADERS = {401: {"www-authenticate": "Bearer"}, 405: {"allow": "GET, POST"}}
 STATUS = {Unauthenticated.code: 401, Unavailable.code: 503}
-
-
-class SocketAdapter(ASGIWebSocketAdapter):
-    """A socket that also sends what is encoded already."""
-
-    async def send_text(self, text: str) -> None:
-        try:
-            await self.ws.send_text(text)
-        except WebSocketDisconnect as error:
-            raise WebSocketDisconnected from error
-
-
-class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """One socket. Ends it when its credential does, and keeps one bad document from ending the others."""
-
-    _expiry: asyncio.TimerHandle | None = None
-
-    async def handle_message(self, message: Any) -> None:
-        if not isinstance(message, dict):
-            await self.handle_invalid_message("A message must be a JSON object")
-            return
-        try:
-            await super().handle_message(message)  # type: ignore[arg-type]
-        except (AttributeError, TypeError):
-            await self.handle_invalid_message("Failed to parse message")
-
-    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        try:
-            await super().handle_connection_init(message)
-        except Unavailable as error:
-            # Not 4403, which says that the credential is at fault and that coming back is no use.
-            await self.websocket.close(code=TRY_AGAIN_LATER, reason=error.message)
-        expires_at = self.context.expires_at
-        if self.connection_acknowledged and expires_at is not None and self._expiry is None:
-            left = max(expires_at - self.context.clock(), timedelta(0)).total_seconds()
-            loop = asyncio.get_running_loop()
-            self._expiry = loop.call_later(left, lambda: loop.create_task(self._close_expired()))
-
-    async def shutdown(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        await super().shutdown()
-
-    async def _close_expired(self) -> None:
-        await self.websocket.close(code=4403, reason="Forbidden")
-
-    async def run_operation(self, operation: Operation[Context, None]) -> None:
-        """A subscription is run by `schema.execution.following`, which shares the work; anything else by strawberry."""
-        syntax_error = find_syntax_error(operation.query)
-        if syntax_error is not None:
-            await operation.send_initial_errors([translate(syntax_error)])
-            return
-        if not is_subscription(operation.query, operation.operation_name):
-            await super().run_operation(operation)
-            return
-        try:
-            payloads = await follow(
-                cast("Schema", self.schema),
-                operation.query,
-                operation.variables,
-                operation.operation_name,
-                self.context,
-            )
-        except Refused as refused:
-            await operation.send_initial_errors(refused.errors)
-            return
-        socket = cast("SocketAdapter", self.websocket)
-        head = f'{{"id":{json_text(operation.id)},"type":"next","payload":'
-        async with aclosing(payloads):
-            async for payload in payloads:
-                await socket.send_text(f"{head}{payload}}}")
-        await operation.send_operation_message({"id": operation.id, "type": "complete"})
-
-    @staticmethod
-    def _get_pre_execution_close_reason(_error: GraphQLError) -> str | None:
-        # Upstream closes the socket for a syntax error, and with it every other operation on it.
-        return None
 
 
 class GraphQLDoor(GraphQL[Context, None]):
@@ -134,7 +49,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             allow_queries_via_get=False,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=settings.socket_init_s),
-            max_subscriptions_per_connection=settings.subscriptions_per_socket_max,
+            max_subscriptions_per_connection=None,  # the socket's handler counts itself, and refuses with a code
             allowed_origins=settings.origins,
         )
         self._services = services
@@ -230,11 +145,6 @@ class GraphQLDoor(GraphQL[Context, None]):
     def _refusal(self, request: Request, message: str, code: str, status: int) -> Response:
         body = {"errors": [{"message": message, "extensions": {"code": code}}]}
         return _json(body, status, negotiate(request.headers.get("accept", "")))
-
-
-def json_text(data: object) -> str:
-    """JSON, as text."""
-    return orjson.dumps(data).decode()
 
 
 def _json(body: object, status: int, media: str) -> Response:

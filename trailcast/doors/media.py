@@ -1,4 +1,6 @@
-"""Which media type an answer has: GraphQL over HTTP's own where the client asks for it, plain JSON otherwise."""
+"""How an answer is encoded, and which media type it has: GraphQL over HTTP's own where asked for, plain JSON otherwise."""
+
+import orjson
 
 RESPONSE_MEDIA = "application/graphql-response+json"
 JSON_MEDIA = "application/json"
@@ -14,6 +16,11 @@ def negotiate(accept: str) -> str:
         if media in {RESPONSE_MEDIA, JSON_MEDIA, "application/*", "*/*"} and quality > best_quality:
             best, best_quality = kind, quality
     return best
+
+
+def json_text(data: object) -> str:
+    """JSON, as text."""
+    return orjson.dumps(data).decode()
 
 
 def _quality(parameters: list[str]) -> float:

@@ -1,0 +1,199 @@
+"""`run`, as a newcomer meets it: the first start, what it prints, the second start, the end."""
+
+import asyncio
+import json
+import shlex
+import signal
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.conftest import Command, Launch, Seed, ask, wait_until
+from tests.support.clients import open_socket
+
+ROLES = ("owner", "member", "agent", "agent2", "service")
+EVENTS = {"Kestrel Couriers": 2295, "St. Brigid's Kitchen": 2264}  # the story, and five people who got access
+VIEWER = "{ viewer { actor { kind name } workspace { id name } role boards { board { id } canRead canWrite } } }"
+COUNT = "query($filter: ActivityEventFilter) { activityEvents(filter: $filter) { totalCount { count isExact } } }"
+
+
+def start(launch: Launch, data_dir: Path, *options: str, **given: str) -> Command:
+    command = launch("run", *options, data_dir=data_dir, **given)
+    command.wait_for("Application startup complete")
+    command.handout = json.loads((data_dir / "demo.json").read_text())
+    return command
+
+
+def count(command: Command, token: str, wanted: dict[str, Any] | None = None) -> int:
+    found = ask(command.handout["http"], token, COUNT, {"filter": wanted})["activityEvents"]["totalCount"]
+    assert found["isExact"]
+    number: int = found["count"]
+    return number
+
+
+def test_first_start_says_what_it_does_and_hands_out_exactly_what_was_promised(seed: Seed) -> None:
+    assert [line for line in seed.messages.splitlines() if " INFO " not in line] == [
+        f"Creating the database in {seed.data_dir}",
+        "Starting PostgreSQL 18",
+        "Migrating the database from revision none to 0001",
+        "Loading the demo: 2290 events of Kestrel Couriers",
+        "Loading the demo: 2259 events of St. Brigid's Kitchen",
+    ]
+    assert stat.S_IMODE((seed.data_dir / "demo.json").stat().st_mode) == 0o600
+    assert list(seed.handout) == ["http", "ws", "workspaces"]
+    assert seed.handout["ws"] == seed.handout["http"].replace("http:", "ws:")
+    assert [workspace["name"] for workspace in seed.handout["workspaces"]] == list(EVENTS)
+    for workspace in seed.handout["workspaces"]:
+        assert list(workspace) == ["id", "name", "tokens", "agents", "boards", "tasks"]
+        assert tuple(workspace["tokens"]) == ROLES
+        assert [len(set(workspace[name])) for name in ("agents", "boards", "tasks")] == [2, 5, 60]
+        for token in workspace["tokens"].values():
+            assert token in seed.output
+            assert token not in seed.messages
+    ids = [{workspace["id"], *workspace["boards"], *workspace["tasks"]} for workspace in seed.handout["workspaces"]]
+    assert ids[0].isdisjoint(ids[1])
+
+
+def test_every_token_opens_what_its_role_may_see(launch: Launch, loaded: Path) -> None:
+    command = start(launch, loaded)
+    for workspace in command.handout["workspaces"]:
+        tokens, boards = workspace["tokens"], workspace["boards"]
+        seen = {role: ask(command.handout["http"], token, VIEWER)["viewer"] for role, token in tokens.items()}
+        assert {role: viewer["workspace"]["id"] for role, viewer in seen.items()} == dict.fromkeys(
+            ROLES, workspace["id"]
+        )
+        kinds = {role: viewer["actor"]["kind"] for role, viewer in seen.items()}
+        assert kinds == dict(zip(ROLES, ("USER", "USER", "AGENT", "AGENT", "SERVICE"), strict=True))
+        assert [seen[role]["role"] for role in ("owner", "member")] == ["OWNER", "MEMBER"]
+        access = {board["board"]["id"]: (board["canRead"], board["canWrite"]) for board in seen["member"]["boards"]}
+        assert access == {boards[0]: (True, True), boards[1]: (True, False)}
+        assert {board["board"]["id"] for board in seen["owner"]["boards"]} == set(boards)
+
+        everything = EVENTS[workspace["name"]]
+        assert (count(command, tokens["owner"]), count(command, tokens["service"])) == (everything, everything)
+        assert count(command, tokens["member"], {"boardId": [boards[2]]}) == 0
+        assert count(command, tokens["member"], {"boardId": [boards[0]]}) == count(
+            command, tokens["owner"], {"boardId": [boards[0]]}
+        )
+        for role, agent in zip(("agent", "agent2"), workspace["agents"], strict=True):
+            assert count(command, tokens[role]) == count(command, tokens["owner"], {"agentId": [agent]}) > 0
+        tasks = ask(
+            command.handout["http"], tokens["member"], "query($id: ID) { tasks(boardId: $id, first: 100) { nodes { id } } }",
+            {"id": boards[0]},
+        )["tasks"]["nodes"]  # fmt: skip
+        assert {task["id"] for task in tasks} == set(workspace["tasks"][:12])
+    command.stop()
+
+
+def test_what_is_printed_works_when_it_is_pasted(launch: Launch, loaded: Path) -> None:
+    command = start(launch, loaded)
+    assert command.line("GraphiQL, for a browser:") == command.handout["http"]
+    header = json.loads('{"Authorization"' + command.line('{"Authorization"'))
+    query = "{ activityEvents" + command.line("{ activityEvents")
+    subscription = "subscription" + command.line("subscription")
+    nodes = httpx.post(command.handout["http"], json={"query": query}, headers=header).json()["data"]["activityEvents"][
+        "nodes"
+    ]
+    assert len(nodes) == 5
+
+    words = shlex.split("curl " + command.line("curl "))
+    assert words[:3] == ["curl", "-s", command.handout["http"]]
+    assert (words[3::2], len(words)) == (["-H", "-H", "-d"], 9)
+    headers, body = dict(word.split(": ", 1) for word in words[4:8:2]), words[8]
+
+    async def watch() -> tuple[Any, Any]:
+        token = header["Authorization"].removeprefix("Bearer ")
+        async with open_socket(command.handout["ws"], token) as watching, httpx.AsyncClient() as client:
+            await watching.subscribe(subscription)
+            answer = await client.post(words[2], content=body, headers=headers)
+            return answer.json(), await watching.next()
+
+    logged, delivered = asyncio.run(watch())
+    comment = logged["data"]["addTaskComment"]["comment"]
+    assert comment["message"] == "Hello from the second terminal"
+    assert delivered["data"]["commentAdded"]["message"] == comment["message"]
+    command.stop()
+
+
+def test_second_start_keeps_the_data_and_tells_the_new_address(launch: Launch, loaded: Path, seed: Seed) -> None:
+    command = start(launch, loaded)
+    owner = seed.handout["workspaces"][0]["tokens"]["owner"]
+    task = seed.handout["workspaces"][0]["tasks"][0]
+    ask(
+        command.handout["http"],
+        owner,
+        'mutation($id: ID!) { addTaskComment(taskId: $id, message: "kept") { replayed } }',
+        {"id": task},
+    )
+    command.stop()
+
+    again = start(launch, loaded)
+    assert again.handout["workspaces"] == seed.handout["workspaces"]
+    assert again.handout["http"] not in {command.handout["http"], seed.handout["http"]}
+    assert stat.S_IMODE((loaded / "demo.json").stat().st_mode) == 0o600
+    assert owner in again.output
+    assert [line for line in again.messages.splitlines() if " INFO " not in line] == ["Starting PostgreSQL 18"]
+    assert count(again, owner) == EVENTS["Kestrel Couriers"] + 1
+    again.stop()
+
+
+def test_start_without_demo_json_says_how_to_get_new_tokens(launch: Launch, loaded: Path, seed: Seed) -> None:
+    (loaded / "demo.json").unlink()
+    command = launch("run", "--live", data_dir=loaded)
+    command.wait_for("Application startup complete")
+    assert "No live events: " in command.messages
+    assert not (loaded / "demo.json").exists()
+    assert not any(token in command.output for token in seed.handout["workspaces"][0]["tokens"].values())
+    for advice in ("workspace list", "token create --workspace NAME --user NAME"):
+        assert f"  python -m trailcast {advice}\n" in command.output
+    words = ["token", "create", "--workspace", "Kestrel Couriers", "--user", "Ingrid Solheim"]
+    made = launch(*words, data_dir=loaded)  # beside the running server, on its PostgreSQL
+    assert made.exit_code() == 0, made.messages
+    viewer = ask(command.line("GraphiQL, for a browser:"), made.output.strip(), VIEWER)["viewer"]
+    assert viewer["actor"] == {"kind": "USER", "name": "Ingrid Solheim"}
+    command.stop()
+
+
+def test_live_run_adds_events_that_a_subscriber_of_the_server_hears(launch: Launch, loaded: Path) -> None:
+    command = start(launch, loaded, "--live")
+
+    async def watch() -> list[dict[str, Any]]:
+        token = command.handout["workspaces"][0]["tokens"]["owner"]
+        async with open_socket(command.handout["ws"], token) as watching:
+            await watching.subscribe("subscription { activityLogged { eventType actor { name } } }")
+            return [(await watching.next())["data"]["activityLogged"] for _ in range(2)]
+
+    assert len(asyncio.run(watch())) == 2
+    command.stop()
+
+
+def test_taken_port_is_told_before_anything_is_made(launch: Launch, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        command = launch("run", data_dir=tmp_path / "data", PORT=str(port))
+        assert command.exit_code() == 2
+    assert command.messages == (
+        f"Port {port} of 127.0.0.1 is taken by another program: stop that, or choose another with PORT=…, for instance PORT=8001; "
+        "PORT=0 takes a free one.\n"
+    )
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_during_the_first_load_leaves_nothing_and_the_next_start_loads_it(
+    launch: Launch, tmp_path: Path, number: signal.Signals
+) -> None:
+    command = launch("run", data_dir=tmp_path / "data")
+    command.wait_for("Loading the demo")
+    command.signal(number)
+    assert command.exit_code() == 0
+    assert (command.left_over(), command.output) == ([], "")
+    assert not (tmp_path / "data/demo.json").exists()
+    again = start(launch, tmp_path / "data")
+    assert "Loading the demo" in again.messages
+    again.stop()
+    wait_until(lambda: again.left_over() == [])

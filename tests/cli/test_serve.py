@@ -1,0 +1,125 @@
+"""`serve`: with one process and with several, and how it ends, however it is ended."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.cli.conftest import Call, Launch, Seed, ask, wait_until
+from tests.support.clients import open_socket
+from trailcast.cli.serving import endpoint
+from trailcast.embedded import EmbeddedPostgres
+from trailcast.ledger.database import driver_url
+from trailcast.settings import Settings
+
+WHO = "{ viewer { actor { name } } }"
+INT, TERM = signal.SIGINT, signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("signals", "group"), [((INT,), True), ((INT,), False), ((TERM,), False), ((INT, INT, TERM, INT), True)],
+    ids=["Ctrl-C in a terminal", "SIGINT", "SIGTERM", "impatience"],
+)  # fmt: skip
+def test_every_wish_to_stop_is_a_clean_end(
+    launch: Launch, loaded: Path, signals: tuple[signal.Signals, ...], *, group: bool
+) -> None:
+    command = launch("serve", data_dir=loaded)
+    command.wait_for("Application startup complete")
+    for number in signals:
+        command.signal(number, group=group)
+    assert command.exit_code() == 0
+    assert (command.left_over(), "Traceback" in command.messages) == ([], False)
+
+
+def test_stop_before_the_server_is_up_is_clean_too(launch: Launch, loaded: Path) -> None:
+    command = launch("serve", "--workers", "2", data_dir=loaded)
+    command.wait_for("Starting PostgreSQL")
+    command.stop()
+
+
+def test_two_workers_serve_and_stop_clean(launch: Launch, loaded: Path, seed: Seed) -> None:
+    command = launch("serve", "--workers", "2", data_dir=loaded, TRAILCAST_LOG_LEVEL="debug")
+    address = command.line("Serving ")
+    wait_until(lambda: command.messages.count("Application startup complete") == 2)
+    tokens = seed.handout["workspaces"][0]["tokens"]
+    assert ask(address, tokens["owner"], WHO) == {"viewer": {"actor": {"name": "Ingrid Solheim"}}}
+
+    async def connect() -> None:
+        async with open_socket(address.replace("http:", "ws:"), tokens["owner"]):
+            pass
+
+    asyncio.run(connect())
+    command.stop()
+    for token in tokens.values():  # not even at the most talkative level
+        assert token not in command.messages + command.output
+
+
+def test_killed_supervisor_leaves_neither_workers_nor_postgres(launch: Launch, loaded: Path) -> None:
+    command = launch("serve", "--workers", "2", data_dir=loaded)
+    wait_until(lambda: command.messages.count("Application startup complete") == 2)
+    os.kill(command.process.pid, signal.SIGKILL)
+    assert command.exit_code() == -signal.SIGKILL
+    wait_until(lambda: command.left_over() == [])
+    assert "Traceback" not in command.messages
+
+
+def test_two_servers_share_one_embedded_postgres(launch: Launch, loaded: Path, seed: Seed) -> None:
+    owner, other = (launch("serve", data_dir=loaded) for _ in range(2))
+    token = seed.handout["workspaces"][0]["tokens"]["owner"]
+    for command in (owner, other):
+        assert ask(command.line("Serving "), token, WHO)["viewer"]["actor"]["name"] == "Ingrid Solheim"
+    assert (owner.messages + other.messages).count("Starting PostgreSQL") == 1
+    attached = next(command for command in (owner, other) if "Starting PostgreSQL" not in command.messages)
+    attached.signal(INT)
+    assert attached.exit_code() == 0
+    remaining = other if attached is owner else owner
+    assert ask(remaining.line("Serving "), token, WHO)["viewer"]["actor"]["name"] == "Ingrid Solheim"
+    remaining.stop()
+
+
+def test_external_database_is_migrated_only_when_somebody_says_so(call: Call, postgres: EmbeddedPostgres) -> None:
+    async def create() -> None:
+        connection = await asyncpg.connect(driver_url(postgres.url()))
+        await connection.execute("DROP DATABASE IF EXISTS cli_unmigrated")
+        await connection.execute("CREATE DATABASE cli_unmigrated")
+        await connection.close()
+
+    asyncio.run(create())
+    url = postgres.url("cli_unmigrated")
+    refused = call("serve", TRAILCAST_DATABASE_URL=url)
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        "The database is at revision none, this version of Trailcast needs 0001: run `python -m trailcast migrate` first.\n",
+    )
+    migrated = [call("migrate", TRAILCAST_DATABASE_URL=url) for _ in range(2)]
+    assert [(result.exit_code, result.stdout) for result in migrated] == [
+        (0, "Migrating the database from revision none to 0001\nThe database is at revision 0001.\n"),
+        (0, "The database is at revision 0001.\n"),
+    ]
+
+
+def test_application_that_does_not_start_is_a_failure(launch: Launch, empty_database_url: str) -> None:
+    """A worker reads the environment anew; what it cannot read there must not be tried for ever."""
+    command = launch("serve", "--workers", "2", TRAILCAST_DATABASE_URL=empty_database_url, PYTHONSTARTUP="")
+    command.wait_for("Application startup complete")
+    command.stop()
+    assert not (command.data_dir / "postgres").exists()  # with an address given, none is started
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "http"),
+    [
+        ("127.0.0.1", 8000, "http://127.0.0.1:8000/graphql"),
+        ("0.0.0.0", 80, "http://127.0.0.1:80/graphql"),
+        ("::", 8000, "http://[::1]:8000/graphql"),
+        ("activity.example", 8000, "http://activity.example:8000/graphql"),
+    ],
+)
+def test_address_is_one_that_a_client_can_use(host: str, port: int, http: str) -> None:
+    address = endpoint(Settings(host=host), port)
+    assert (address.http, address.ws) == (http, http.replace("http:", "ws:"))
+    assert json.loads(address.model_dump_json()) == {"http": address.http, "ws": address.ws}
