@@ -4,14 +4,19 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
+from starlette.applications import Starlette
 
 from tests.cli.conftest import Call, Launch, Seed, ask, wait_until
 from tests.support.clients import open_socket
-from trailcast.cli.serving import endpoint
+from trailcast.cli import serving
+from trailcast.cli.serving import endpoint, listening, serve
+from trailcast.cli.stopping import until_stopped
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import driver_url
 from trailcast.settings import Settings
@@ -102,12 +107,26 @@ def test_external_database_is_migrated_only_when_somebody_says_so(call: Call, po
     ]
 
 
-def test_application_that_does_not_start_is_a_failure(launch: Launch, empty_database_url: str) -> None:
-    """A worker reads the environment anew; what it cannot read there must not be tried for ever."""
-    command = launch("serve", "--workers", "2", TRAILCAST_DATABASE_URL=empty_database_url, PYTHONSTARTUP="")
-    command.wait_for("Application startup complete")
-    command.stop()
-    assert not (command.data_dir / "postgres").exists()  # with an address given, none is started
+@asynccontextmanager
+async def broken_lifespan(_app: Starlette) -> AsyncGenerator[None]:
+    raise RuntimeError("out of order")
+    yield
+
+
+def broken_application() -> Starlette:
+    return Starlette(lifespan=broken_lifespan)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_application_that_does_not_start_is_a_failure_and_not_tried_for_ever(
+    monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(serving, "APPLICATION", f"{__name__}:broken_application")
+    monkeypatch.setenv("TRAILCAST_DATABASE_URL", "restored after the test")
+    settings = Settings(port=0)
+    with until_stopped(), listening(settings) as listener, pytest.raises(SystemExit) as exit_:
+        serve(settings, listener, "postgresql://nobody@127.0.0.1:9/none", workers)
+    assert exit_.value.code == 3
 
 
 @pytest.mark.parametrize(
