@@ -1,7 +1,7 @@
 """The parts that all tests share: a real PostgreSQL, a database of one's own, a world in it, a running server, callers.
 
-One embedded PostgreSQL serves a whole run of a worker. The migrated database with the world in it is made once, as a template; each test
-that asks gets a copy, in which commits are real and notices arrive.
+One embedded PostgreSQL serves a whole run of a worker. The migrated database with the world in it is made once, as a template;
+each test that asks gets a copy, in which commits are real and notices arrive.
 """
 
 import asyncio

@@ -22,6 +22,7 @@ WORKSPACE = "6f0f9b57-3d4b-4d62-9d0c-0e3a4b5c6d7e"
         ({"x-agent-token": AGENT}, AGENT),
         ({"xAgentToken": AGENT}, AGENT),
     ],
+    ids=["header", "lower scheme", "agent as bearer", "agent header", "lower case", "camel case"],
 )
 def test_a_credential_is_found_under_its_spellings(presented: dict[str, object], token: str) -> None:
     found = find_credentials(presented)
@@ -54,6 +55,7 @@ def test_no_credential_is_none(presented: dict[str, object]) -> None:
         {"x-agent-token": AGENT, "authorization": f"Bearer {AGENT}"},
         {"authorization": f"Bearer {USER}", "workspace": "Acme"},
     ],
+    ids=["scheme", "no scheme", "empty", "cut", "longer", "no text", "user as agent", "two", "workspace's name"],
 )
 def test_what_cannot_be_a_credential_is_refused_without_a_look_up(presented: dict[str, object]) -> None:
     with pytest.raises(Unauthenticated) as refused:

@@ -30,7 +30,8 @@ def _codes(response: httpx.Response) -> list[str]:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"null", b"1", b'"x"', b"[]", b"{", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"query": 1}', b'{"query": "{viewer{role}}", "variables": []}',
+        b"", b"null", b"1", b'"x"', b"[]", b"{", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"query": 1}',
+        b'{"query": "{viewer{role}}", "variables": []}',
         b'[{"query": "{viewer{role}}"}]', b'{"query": "{viewer{role}}", "variables": {"a": NaN}}', b'{"query": "\\ud800"}',
         b'{"query": "{viewer{role}}", "extensions": 1}', b'{"query": "{viewer{role}}", "operationName": "absent"}',
     ],
@@ -62,7 +63,11 @@ async def test_a_body_beyond_the_bound_is_413(http: httpx.AsyncClient, server: R
         ("{ viewer { role }", None, "GRAPHQL_PARSE_FAILED"),
         ("{ viewer { nothing } }", None, "GRAPHQL_VALIDATION_FAILED"),
         ("query($first: Int) { activityEvents(first: $first) { nodes { id } } }", {"first": "x"}, "BAD_USER_INPUT"),
-        ("query($since: DateTime) { activityEvents(filter: {since: $since}) { nodes { id } } }", {"since": "2026-01-01"}, "BAD_USER_INPUT"),
+        (
+            "query($since: DateTime) { activityEvents(filter: {since: $since}) { nodes { id } } }",
+            {"since": "2026-01-01"},
+            "BAD_USER_INPUT",
+        ),
         ('{ activityEvents(filter: {since: "2026-01-01T00:00:00"}) { nodes { id } } }', None, "BAD_USER_INPUT"),
         ("query A { viewer { role } } query B { viewer { role } }", None, "BAD_REQUEST"),
         ("subscription { activityLogged { id } }", None, "BAD_REQUEST"),

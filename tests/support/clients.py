@@ -112,7 +112,9 @@ class Statements:
             event.listen(engine, "before_cursor_execute", self._note)
         return self
 
-    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         for engine in self._engines:
             event.remove(engine, "before_cursor_execute", self._note)
 

@@ -1,8 +1,8 @@
 """The world that tests speak in: two workspaces with nothing in common but one person, and every kind of caller.
 
 Acme: boards alpha (the member reads and writes it), beta (the member reads it), gamma (hidden from the member); agents bot (any
-board) and builder (alpha only); a member, a stranger without grants, an owner, an admin, a service. Globex: one of each that matters. `double` is
-a member of Acme without grants and, younger, an owner of Globex.
+board) and builder (alpha only); a member, a stranger without grants, an owner, an admin, a service. Globex: one of each that
+matters. `double` is a member of Acme without grants and, younger, an owner of Globex.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,18 @@ from trailcast.records import ActorKind, EventInput, FieldChange, MembershipRole
 from trailcast.settings import Settings
 
 _SPACE = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
-CALLERS = ("owner", "admin", "member", "stranger", "bot", "builder", "service", "globex_owner", "globex_agent", "globex_service")
+CALLERS = (
+    "owner",
+    "admin",
+    "member",
+    "stranger",
+    "bot",
+    "builder",
+    "service",
+    "globex_owner",
+    "globex_agent",
+    "globex_service",
+)
 
 
 def identity(name: str) -> str:
@@ -84,15 +95,25 @@ ACME_EVENTS: Sequence[tuple[str, str, EventInput]] = (
             correlation_id="run-1",
         ),
     ),
-    ("bot_failed", "bot", EventInput(event_type="task.execution.failed", task_id=identity("gamma_task"), message="Timeout")),
+    (
+        "bot_failed",
+        "bot",
+        EventInput(event_type="task.execution.failed", task_id=identity("gamma_task"), message="Timeout"),
+    ),
     ("owner_beta", "owner", comment("beta_task", "Beta plan")),
     ("bot_gamma", "bot", comment("gamma_task", "Secret plan")),
     ("owner_gamma", "owner", comment("gamma_task", "Keep this quiet")),
-    ("approval_beta", "service", EventInput(event_type="approval.requested", board_id=identity("beta"), task_id=identity("beta_task"))),
+    (
+        "approval_beta",
+        "service",
+        EventInput(event_type="approval.requested", board_id=identity("beta"), task_id=identity("beta_task")),
+    ),
     (
         "service_for_bot",
         "service",
-        EventInput(event_type="agent.heartbeat", actor_kind=ActorKind.AGENT, actor_id=identity("bot"), metadata={"load": 0.5}),
+        EventInput(
+            event_type="agent.heartbeat", actor_kind=ActorKind.AGENT, actor_id=identity("bot"), metadata={"load": 0.5}
+        ),
     ),
     ("member_login", "member", EventInput(event_type="auth.login", message="Mia signed in")),
     ("denied", "service", EventInput(event_type="auth.login_failed", outcome=Outcome.DENIED, correlation_id="run-2")),
@@ -109,14 +130,27 @@ def _grant(board: str, *, write: bool) -> dict[str, Any]:
 
 
 def _member(user: str, role: MembershipRole, *grants: dict[str, Any]) -> dict[str, Any]:
-    return {"user_id": identity(user), "role": role, "all_boards_read": False, "all_boards_write": False, "grants": list(grants)}
+    return {
+        "user_id": identity(user),
+        "role": role,
+        "all_boards_read": False,
+        "all_boards_write": False,
+        "grants": list(grants),
+    }
 
 
-def _directory(boards: Sequence[str], tasks: Mapping[str, str | None], users: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+def _directory(
+    boards: Sequence[str], tasks: Mapping[str, str | None], users: Mapping[str, str]
+) -> dict[str, list[dict[str, Any]]]:
     return {
         "boards": [{"id": identity(board), "name": board.capitalize()} for board in boards],
         "tasks": [
-            {"id": identity(task), "title": task.replace("_", " ").capitalize(), "status": "todo", "board_id": identity(board) if board else None}
+            {
+                "id": identity(task),
+                "title": task.replace("_", " ").capitalize(),
+                "status": "todo",
+                "board_id": identity(board) if board else None,
+            }
             for task, board in tasks.items()
         ],
         "users": [
@@ -158,7 +192,15 @@ async def build_world(url: str) -> World:
     events: dict[str, str] = {}
     try:
         acme = await _workspace(
-            database, settings, "Acme", "service", ACME, ACME_EVENTS, tokens, events, ("owner", "admin", "member", "stranger", "double")
+            database,
+            settings,
+            "Acme",
+            "service",
+            ACME,
+            ACME_EVENTS,
+            tokens,
+            events,
+            ("owner", "admin", "member", "stranger", "double"),
         )
         globex = await _workspace(
             database, settings, "Globex", "globex_service", GLOBEX, GLOBEX_EVENTS, tokens, events, ("globex_owner",)
