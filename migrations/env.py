@@ -22,7 +22,9 @@ def run(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
     connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
     connection.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"))
-    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True, include_object=_ours)
+    context.configure(
+        connection=connection, target_metadata=metadata, compare_server_default=True, include_object=_ours
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -7,13 +7,12 @@ each test that asks gets a copy, in which commits are real and notices arrive.
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.support.clients import Client, Statements
-from tests.support.postgres import TEST_PARAMETERS
+from tests.support.postgres import TEST_PARAMETERS, memory_directory
 from tests.support.serving import RunningServer, running_server
 from tests.support.world import World, build_world
 from trailcast.embedded import EmbeddedPostgres
@@ -28,7 +27,10 @@ EMPTY_TEMPLATE = "template_empty"
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """The PostgreSQL of this run."""
-    with EmbeddedPostgres(Path(tmp_path_factory.mktemp("postgres")), parameters=TEST_PARAMETERS) as server:
+    with (
+        memory_directory(tmp_path_factory) as directory,
+        EmbeddedPostgres(directory, parameters=TEST_PARAMETERS) as server,
+    ):
         yield server
 
 
@@ -56,7 +58,7 @@ async def _copy(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]
     name = f"test_{next(_numbers)}"
     connection = await asyncpg.connect(driver_url(postgres.url()))
     try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         yield postgres.url(name)
         await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:

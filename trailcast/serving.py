@@ -26,6 +26,7 @@ def uvicorn_config(app: Any, settings: Settings, *, workers: int = 1) -> uvicorn
         # Compression costs 37 kB a socket and saves little on short messages.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=10,
-        # A worker answers only after it has imported everything: many workers on few cores would be replaced for ever.
-        timeout_worker_healthcheck=60,
+        # In seconds. A worker answers when it has imported everything, which takes about one of CPU; of many on few cores, all
+        # would otherwise be taken for dead and replaced for ever.
+        timeout_worker_healthcheck=5 + workers,
     )

@@ -1,4 +1,4 @@
-"""The Python gql client against real server processes: queries and mutations over HTTP, subscriptions over a socket."""
+"""The Python gql client against real servers: queries and mutations over HTTP, subscriptions over a socket."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -13,16 +13,18 @@ from gql.transport.websockets import WebsocketsTransport
 from tests.acceptance.acme import FOLLOW, Acme, Received
 from tests.acceptance.conftest import Serve
 from tests.acceptance.processes import ServerProcess
+from tests.support.serving import RunningServer
 from tests.support.world import World
 
 Step = Callable[[], Awaitable[None]]
+Server = ServerProcess | RunningServer
 
 
-def over_http(server: ServerProcess, token: str) -> Client:
+def over_http(server: Server, token: str) -> Client:
     return Client(transport=HTTPXAsyncTransport(url=server.http, headers={"Authorization": f"Bearer {token}"}))
 
 
-def over_socket(server: ServerProcess, token: str) -> Client:
+def over_socket(server: Server, token: str) -> Client:
     payload = {"Authorization": f"Bearer {token}"}
     return Client(transport=WebsocketsTransport(url=server.ws, init_payload=payload, close_timeout=1))
 
@@ -33,8 +35,7 @@ def request(document: str, **variables: Any) -> Any:
     return made
 
 
-async def test_it_asks_and_writes_with_the_schema_it_was_told(serve: Serve, world: World) -> None:
-    server = await serve()
+async def test_it_asks_and_writes_with_the_schema_it_was_told(server: RunningServer, world: World) -> None:
     client = over_http(server, world.token("member"))
     client.fetch_schema_from_transport = True  # documents are then held against the schema before they are sent
     async with client as session:
@@ -67,15 +68,15 @@ async def test_it_follows_and_goes_on_with_its_last_cursor_at_another_process_af
     one, two = await serve(), await serve()
     received: Received = []
     said: list[str] = []
-    for here, other in ((one, two), (two, one), (one, two)):
+    for here, other in ((one, two), (two, one)):
         missed, live, away = sent = acme.messages(3)
         await acme.say(here, missed)
         on_arrival: dict[str, Step] = {missed: partial(acme.say, here, live), live: here.kill}
         # The transport says that its connection broke; going on is the caller's affair.
         with pytest.raises(TransportError):
             await _read(here, acme, received, on_arrival)
-        await here.start()
         await acme.say(other, away)
+        await here.start()
         said += sent
     assert received == acme.expected(said[:-1])
 
@@ -91,8 +92,7 @@ async def _read(server: ServerProcess, acme: Acme, received: Received, on_arriva
                 await on_arrival[event["message"]]()
 
 
-async def test_it_queries_and_writes_over_the_socket_too(serve: Serve, world: World) -> None:
-    server = await serve()
+async def test_it_queries_and_writes_over_the_socket_too(server: RunningServer, world: World) -> None:
     async with over_socket(server, world.token("bot")) as session:
         assert await session.execute(request("{ viewer { actor { name } } }")) == {"viewer": {"actor": {"name": "Bot"}}}
         written = await session.execute(
@@ -101,8 +101,7 @@ async def test_it_queries_and_writes_over_the_socket_too(serve: Serve, world: Wo
         assert written == {"logActivity": {"event": {"eventType": "a.b"}, "errors": []}}
 
 
-async def test_a_bad_credential_is_told_as_such(serve: Serve) -> None:
-    server = await serve()
+async def test_a_bad_credential_is_told_as_such(server: RunningServer) -> None:
     with pytest.raises(TransportQueryError) as http:
         async with over_http(server, "nonsense") as session:
             await session.execute(request("{ viewer { role } }"))

@@ -79,7 +79,7 @@ async def test_it_asks_writes_and_follows_and_goes_on_after_kills_without_loss_o
         refusal = await node.value("refusal")
         assert [error["extensions"]["code"] for error in refusal["errors"]] == ["NOT_FOUND"]
         received = await node.events(1)
-        for _ in range(3):
+        for _ in range(2):
             live, missed = acme.messages(5), acme.messages(5)
             await acme.say(first, *live)
             received += await node.events(5)

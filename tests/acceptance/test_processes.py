@@ -40,7 +40,7 @@ async def test_what_is_logged_through_one_process_reaches_the_readers_of_all(ser
 
 
 async def test_readers_of_a_killed_process_go_on_at_another_without_loss(serve: Serve, acme: Acme) -> None:
-    readers, turns = 8, 3
+    readers, turns = 8, 2
     servers = [await serve(**SELDOM), await serve(**SELDOM)]
     said: list[str] = []
     received: list[Received] = [[] for _ in range(readers)]

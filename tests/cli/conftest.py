@@ -118,10 +118,9 @@ def _launch(stack: ExitStack, tmp_path: Path, *arguments: str, data_dir: Path | 
 
 
 def _end(command: Command) -> None:
-    """Whatever a failed test left behind: PostgreSQL ends with its owner."""
+    """Whatever a failed test left running; PostgreSQL and the workers end with their owner."""
     command.process.kill()
     command.process.wait()
-    wait_until(lambda: command.left_over() == [])
 
 
 @dataclass(frozen=True)

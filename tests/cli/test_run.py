@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.cli.conftest import Command, Launch, Seed, ask
+from tests.cli.conftest import Command, Launch, Seed, ask, wait_until
 from tests.support.clients import open_socket
 
 ROLES = ("owner", "member", "agent", "agent2", "service")
@@ -88,51 +88,34 @@ def test_every_token_opens_what_its_role_may_see(launch: Launch, loaded: Path) -
     command.stop()
 
 
-def test_what_is_printed_works_when_it_is_pasted(launch: Launch, loaded: Path) -> None:
+def test_printed_lines_work_and_a_second_start_has_what_they_wrote(launch: Launch, loaded: Path, seed: Seed) -> None:
     command = start(launch, loaded)
-    assert command.line("GraphiQL, for a browser:") == command.handout["http"]
+    address = command.handout["http"]
+    assert command.line("GraphiQL, for a browser:") == address
     header = json.loads('{"Authorization"' + command.line('{"Authorization"'))
-    query = "{ activityEvents" + command.line("{ activityEvents")
-    subscription = "subscription" + command.line("subscription")
-    nodes = httpx.post(command.handout["http"], json={"query": query}, headers=header).json()["data"]["activityEvents"][
-        "nodes"
-    ]
-    assert len(nodes) == 5
+    owner = header["Authorization"].removeprefix("Bearer ")
+    assert (
+        len(ask(address, owner, "{ activityEvents" + command.line("{ activityEvents"))["activityEvents"]["nodes"]) == 5
+    )
 
     words = shlex.split("curl " + command.line("curl "))
-    assert words[:3] == ["curl", "-s", command.handout["http"]]
-    assert (words[3::2], len(words)) == (["-H", "-H", "-d"], 9)
+    assert (words[:3], words[3::2], len(words)) == (["curl", "-s", address], ["-H", "-H", "-d"], 9)
     headers, body = dict(word.split(": ", 1) for word in words[4:8:2]), words[8]
 
     async def watch() -> tuple[Any, Any]:
-        token = header["Authorization"].removeprefix("Bearer ")
-        async with open_socket(command.handout["ws"], token) as watching, httpx.AsyncClient() as client:
-            await watching.subscribe(subscription)
-            answer = await client.post(words[2], content=body, headers=headers)
+        async with open_socket(command.handout["ws"], owner) as watching, httpx.AsyncClient() as client:
+            await watching.subscribe("subscription" + command.line("subscription"))
+            answer = await client.post(address, content=body, headers=headers)
             return answer.json(), await watching.next()
 
     logged, delivered = asyncio.run(watch())
-    comment = logged["data"]["addTaskComment"]["comment"]
-    assert comment["message"] == "Hello from the second terminal"
-    assert delivered["data"]["commentAdded"]["message"] == comment["message"]
-    command.stop()
-
-
-def test_second_start_keeps_the_data_and_tells_the_new_address(launch: Launch, loaded: Path, seed: Seed) -> None:
-    command = start(launch, loaded)
-    owner = seed.handout["workspaces"][0]["tokens"]["owner"]
-    task = seed.handout["workspaces"][0]["tasks"][0]
-    ask(
-        command.handout["http"],
-        owner,
-        'mutation($id: ID!) { addTaskComment(taskId: $id, message: "kept") { replayed } }',
-        {"id": task},
-    )
+    assert logged["data"]["addTaskComment"]["comment"]["message"] == "Hello from the second terminal"
+    assert delivered["data"]["commentAdded"]["message"] == "Hello from the second terminal"
     command.stop()
 
     again = start(launch, loaded)
     assert again.handout["workspaces"] == seed.handout["workspaces"]
-    assert again.handout["http"] not in {command.handout["http"], seed.handout["http"]}
+    assert again.handout["http"] not in {address, seed.handout["http"]}
     assert stat.S_IMODE((loaded / "demo.json").stat().st_mode) == 0o600
     assert owner in again.output
     assert [line for line in again.messages.splitlines() if " INFO " not in line] == ["Starting PostgreSQL 18"]
@@ -157,20 +140,6 @@ def test_start_without_demo_json_says_how_to_get_new_tokens(launch: Launch, load
     command.stop()
 
 
-def test_live_run_adds_events_that_a_subscriber_of_the_server_hears(launch: Launch, loaded: Path) -> None:
-    command = start(launch, loaded, "--live")
-
-    async def watch() -> dict[str, Any]:
-        token = command.handout["workspaces"][0]["tokens"]["owner"]
-        async with open_socket(command.handout["ws"], token) as watching:
-            await watching.subscribe("subscription { activityLogged { sequence } }")
-            return await watching.next()
-
-    delivered = asyncio.run(watch())["data"]["activityLogged"]
-    assert int(delivered["sequence"]) > EVENTS["Kestrel Couriers"]
-    command.stop()
-
-
 def test_taken_port_is_told_before_anything_is_made(launch: Launch, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -183,15 +152,13 @@ def test_taken_port_is_told_before_anything_is_made(launch: Launch, tmp_path: Pa
     assert not (tmp_path / "data").exists()
 
 
-def test_signal_during_the_first_load_leaves_nothing_and_the_next_start_loads_it(
-    launch: Launch, tmp_path: Path
-) -> None:
-    command = launch("run", data_dir=tmp_path / "data")
-    command.wait_for("Loading the demo")
-    command.signal(signal.SIGTERM)
-    assert command.exit_code() == 0
-    assert (command.left_over(), command.output) == ([], "")
-    assert not (tmp_path / "data/demo.json").exists()
-    again = launch("demo", data_dir=tmp_path / "data")
-    assert again.exit_code() == 0
-    assert again.messages.endswith(f"The tokens are in {tmp_path}/data/demo.json\n")
+def test_start_after_one_that_was_killed_while_it_loaded_has_the_whole_demo(launch: Launch, tmp_path: Path) -> None:
+    killed = launch("run", data_dir=tmp_path / "data")
+    killed.wait_for("Loading the demo")
+    killed.signal(signal.SIGKILL)
+    assert killed.exit_code() == -signal.SIGKILL
+    wait_until(lambda: killed.left_over() == [])
+    command = start(launch, tmp_path / "data")
+    for workspace in command.handout["workspaces"]:
+        assert count(command, workspace["tokens"]["owner"]) == EVENTS[workspace["name"]]
+    command.stop()

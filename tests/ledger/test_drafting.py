@@ -187,12 +187,10 @@ def test_what_trailcast_knows_is_found_under_any_spelling_of_its_id() -> None:
     assert (spelled.entity_id, foreign.entity_id) == (TASK, "Invoice-7")
 
 
-@pytest.mark.parametrize(
-    "moment", ["2026-01-01T00:00:00", "2026-01-01", "now", "", 1_700_000_000, "2026-02-30T00:00:00Z"]
-)
-async def test_a_time_without_an_offset_or_that_never_was_is_refused(gql: Client, world: World, moment: object) -> None:
+async def test_a_time_without_an_offset_or_that_never_was_is_refused(gql: Client, world: World) -> None:
     document = 'mutation ($at: DateTime) { logActivity(input: {eventType: "a.b", occurredAt: $at}) { replayed } }'
-    assert await gql.codes(document, {"at": moment}, token=world.token("bot")) == ["BAD_USER_INPUT"]
+    for moment in ("2026-01-01T00:00:00", "2026-01-01", "now", "", 1_700_000_000, "2026-02-30T00:00:00Z"):
+        assert await gql.codes(document, {"at": moment}, token=world.token("bot")) == ["BAD_USER_INPUT"], moment
 
 
 async def test_the_largest_event_there_may_be_is_stored_as_it_was_given(gql: Client, world: World) -> None:

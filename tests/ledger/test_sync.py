@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import pytest
 
 from tests.ledger.drafts import last_sequence
 from tests.support.clients import Client
@@ -198,11 +197,11 @@ async def test_the_bound_on_rows_is_exact(gql: Client, world: World) -> None:
     assert await gql.codes(SYNC, {"input": {"projects": rows}}, token=world.token("service")) == ["BAD_USER_INPUT"]
 
 
-@pytest.mark.parametrize("caller", ["owner", "admin", "member", "bot"])
 async def test_nobody_but_a_service_may_say_who_and_what_there_is(
-    gql: Client, world: World, owner: asyncpg.Connection, caller: str
+    gql: Client, world: World, owner: asyncpg.Connection
 ) -> None:
     before = await directory(owner)
     rows = {"boards": [{"id": identity("alpha"), "name": "Mine"}]}
-    assert await gql.codes(SYNC, {"input": rows}, token=world.token(caller)) == ["FORBIDDEN"]
+    for caller in ("owner", "admin", "member", "bot"):
+        assert await gql.codes(SYNC, {"input": rows}, token=world.token(caller)) == ["FORBIDDEN"], caller
     assert await directory(owner) == before

@@ -194,14 +194,26 @@ async def test_list_of_as_many_values_as_allowed_is_taken(read: Reading, values:
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_text_is_taken_as_it_is_and_not_as_a_pattern(gql: Client, world: World) -> None:
-    messages = ["100% sure", "100x sure", "a_b_c", "axbxc", "back\\slash", "ÄRGER mit Öl", "tab\there"]
+    odd = [
+        'it\'s "quoted"',
+        "'; SELECT 1; --",
+        "a/b",
+        "$1 and :name",
+        "%(x)s",
+        "__[POSTCOMPILE_x]",
+        "\\'x",
+        "100% /sure",
+    ]
+    messages = ["100% sure", "100x sure", "a_b_c", "axbxc", "back\\slash", "ÄRGER mit Öl", "tab\there", *odd]
     inputs = [{"eventType": "custom.noted", "message": message} for message in messages]
     log = "mutation($inputs: [LogActivityInput!]!) { logActivities(inputs: $inputs) { errors { message } } }"
     await gql.data(log, {"inputs": inputs}, token=world.token("owner"))
     document = "query($text: String) { activityEvents(filter: { text: $text }) { nodes { message } } }"
     for text, found in (
-        ("100%", ["100% sure"]), ("0% s", ["100% sure"]), ("a_b", ["a_b_c"]), ("_b_", ["a_b_c"]), ("k\\s", ["back\\slash"]),
+        ("100%", ["100% /sure", "100% sure"]), ("0% s", ["100% sure"]), ("a_b", ["a_b_c"]), ("_b_", ["a_b_c"]),
+        ("k\\s", ["back\\slash"]),
         ("ärger", ["ÄRGER mit Öl"]), ("b\th", ["tab\there"]), ("%%%", []), ("___", []),
+        *((text, [text]) for text in odd),
     ):  # fmt: skip
         answer = await gql.data(document, {"text": text}, token=world.token("owner"))
         assert [node["message"] for node in answer["activityEvents"]["nodes"]] == found, text

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from trailcast.cli.database import Say
 from trailcast.demo import handout
 from trailcast.demo.handout import Address, DemoWorkspace, Handout
 from trailcast.demo.live import keep_adding
@@ -14,7 +15,7 @@ from trailcast.ledger.database import Database
 from trailcast.settings import Settings
 
 
-def load(url: str, settings: Settings, address: Address, say: Callable[[str], None]) -> Handout | None:
+def load(url: str, settings: Settings, address: Address, say: Say) -> Handout | None:
     """Load the demo into a database without workspaces; None, and nothing done, where there is one."""
     made: list[Handout] = []
 

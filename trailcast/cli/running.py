@@ -1,10 +1,9 @@
 """`run`, `serve` and `demo`: the parts of a start in their order. Whatever was opened is closed again, in the reverse order."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import ExitStack
 
-from trailcast.cli.database import open_database
+from trailcast.cli.database import Say, open_database
 from trailcast.cli.demonstration import adding_events, load, recall
 from trailcast.cli.serving import endpoint, listening, serve
 from trailcast.cli.stopping import is_asked
@@ -13,8 +12,6 @@ from trailcast.demo.handout import NAME
 from trailcast.demo.live import keep_adding
 from trailcast.errors import ConfigurationError
 from trailcast.settings import Settings
-
-Say = Callable[[str], None]
 
 
 def run_everything(settings: Settings, say: Say, show: Say, *, live: bool) -> None:

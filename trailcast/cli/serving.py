@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
-from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from trailcast.asgi import create_app
 from trailcast.cli.logs import configure_logging
 from trailcast.cli.stopping import SIGNALS, stop_if_asked
 from trailcast.demo.handout import Address
@@ -27,6 +26,9 @@ from trailcast.embedded.launcher import die_with
 from trailcast.errors import ConfigurationError
 from trailcast.serving import uvicorn_config
 from trailcast.settings import PREFIX, Settings, load_settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 BACKLOG = 2048
 APPLICATION = f"{__name__}:application"
@@ -95,8 +97,10 @@ def serve(settings: Settings, listener: socket.socket, url: str, workers: int) -
         raise SystemExit(STARTUP_FAILURE)
 
 
-def application() -> Starlette:
-    """What uvicorn serves, made in the process that serves it."""
+def application() -> "Starlette":
+    """What uvicorn serves, made and imported only in the process that serves it: a supervisor can do without, a taken port too."""
+    from trailcast.asgi import create_app
+
     settings = load_settings()
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:

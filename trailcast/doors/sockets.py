@@ -31,9 +31,12 @@ def find_malformation(message: object) -> str | None:
     """What makes this no message of the protocol, as far as upstream does not look: the types of its parts."""
     if not isinstance(message, dict):
         return "A message must be a JSON object"
-    if message.get("type") in {"subscribe", "complete"} and not (isinstance(message.get("id"), str) and message["id"]):
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        return "The type must be a string"
+    if kind in {"subscribe", "complete"} and not (isinstance(message.get("id"), str) and message["id"]):
         return "The id must be a string that is not empty"
-    if message.get("type") != "subscribe":
+    if kind != "subscribe":
         return None
     payload = message.get("payload")
     if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
