@@ -5,6 +5,7 @@ what process managers set. `docs/settings.md` shows the same table and a test co
 start with a sentence that names the setting and what it may be.
 """
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -153,5 +154,8 @@ def load_settings(**overrides: object) -> Settings:
         for problem in error.errors(include_url=False):
             where = str(problem["loc"][0])
             name = where if where.isupper() else field_names().get(where, where)
+            # Of a setting with two names, the one that was set.
+            if name not in os.environ and name.removeprefix(PREFIX) in os.environ:
+                name = name.removeprefix(PREFIX)
             sentences.append(f"{name} is {problem['input']!r}: {problem['msg']}.")
         raise ConfigurationError(" ".join(sentences)) from error
