@@ -149,7 +149,9 @@ class Query:
     ) -> Connection[Board]:
         return await directory.boards(info.context, given(text), given(first), given(after))  # type: ignore[return-value]
 
-    @strawberry.field(description="Agents by name: on boards that the caller may read, and on no one board; an agent sees itself.")
+    @strawberry.field(
+        description="Agents by name: on boards that the caller may read, and on no one board; an agent sees itself."
+    )
     async def agents(
         self,
         info: Info[Context, None],
