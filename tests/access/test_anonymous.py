@@ -3,6 +3,7 @@
 import pytest
 
 from schema.build import build
+from tests.access.closing import FORBIDDEN, Ending, ending
 from tests.access.conftest import Asking
 from tests.access.effects import Bell, contents
 from tests.access.rules import ABSENT
@@ -67,12 +68,10 @@ async def test_introspection_is_open_where_it_is_enabled(tell: Asking) -> None:
 async def test_socket_without_a_credential_is_closed(tell: Asking, payload: dict[str, str] | None) -> None:
     async with open_socket(tell.shared.server.ws) as socket:
         await socket.send({"type": "connection_init", **({} if payload is None else {"payload": payload})})
-        await socket.connection.wait_closed()
-        assert (socket.connection.close_code, socket.connection.close_reason) == (4403, "Forbidden")
+        assert await ending(socket) == Ending([], *FORBIDDEN)
 
 
 async def test_socket_that_did_not_introduce_itself_may_not_subscribe(tell: Asking) -> None:
     async with open_socket(tell.shared.server.ws) as socket:
         await socket.subscribe("subscription { activityLogged { id } }")
-        await socket.connection.wait_closed()
-        assert (socket.connection.close_code, socket.connection.close_reason) == (4401, "Unauthorized")
+        assert await ending(socket) == Ending([], 4401, "Unauthorized")

@@ -5,10 +5,15 @@ from typing import Any
 import pytest
 
 from tests.access.conftest import Asking
-from tests.access.rules import ABSENT, ACTORS, LOG, TITLES, Logged, seen_by
+from tests.access.rules import ABSENT, ACTORS, TITLES, Logged, seen_by
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+# One of each kind, with one or several actors, of both workspaces, and one that is known in both.
+ENTITIES = (
+    ("user", "owner"), ("user", "member"), ("user", "double"), ("board", "alpha"), ("task", "alpha_task"), ("task", "gamma_task"),
+    ("agent", "bot"), ("service", "service"), ("task", "globex_task"), ("user", "globex_owner"),
+)  # fmt: skip
 TRAIL = """query($type: String!, $id: ID!) { auditTrail(entityType: $type, entityId: $id) {
   entityType entityId entityName firstEvent { id } lastEvent { id }
   contributors { actor { kind id name role } count failed }
@@ -27,8 +32,8 @@ def failed(events: list[Logged]) -> int:
     return sum(event.outcome == "FAILURE" for event in events)
 
 
-async def test_audit_trail_of_every_entity_is_what_the_caller_sees_of_it(ask: Asking, caller: str) -> None:
-    for kind, name in sorted({event.entity for events in LOG.values() for event in events}):
+async def test_audit_trail_is_what_the_caller_sees_of_an_entity(ask: Asking, caller: str) -> None:
+    for kind, name in ENTITIES:
         trail = [event for event in seen_by(caller) if event.entity == (kind, name)]
         ids = [{"id": ask.id(event.name)} for event in trail]
         answer = (await ask.data(caller, TRAIL, {"type": kind, "id": ask.id(name)}))["auditTrail"]

@@ -1,15 +1,14 @@
 """A socket does not outlive its credential, by the server's clock; nor does a request."""
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 
-from tests.support.clients import Client, Socket, open_socket
+from tests.access.closing import FORBIDDEN, Ending, ending
+from tests.support.clients import Client, open_socket
 from tests.support.serving import RunningServer, running_server
 from tests.support.world import World
 from trailcast.ledger.admin import create_token
@@ -54,19 +53,9 @@ async def token(server: RunningServer, world: World, clock: Clock) -> str:
         )
 
 
-async def frames_until_closed(socket: Socket) -> list[str]:
-    """Whatever comes before the end, which must be that of a credential that does not count."""
-    frames: list[str] = []
-    with suppress(ConnectionClosed):
-        while True:
-            frames.append(str(await socket.connection.recv()))
-    assert (socket.connection.close_code, socket.connection.close_reason) == (4403, "Forbidden")
-    return frames
-
-
 async def test_socket_is_closed_when_its_credential_expires(server: RunningServer, token: str) -> None:
     async with open_socket(server.ws, token) as socket:
-        assert await frames_until_closed(socket) == []
+        assert await ending(socket) == Ending([], *FORBIDDEN)
 
 
 async def test_stream_is_ended_and_its_socket_closed_when_the_credential_expires(
@@ -74,7 +63,9 @@ async def test_stream_is_ended_and_its_socket_closed_when_the_credential_expires
 ) -> None:
     async with open_socket(server.ws, token) as socket:
         await socket.subscribe("subscription { activityLogged { message } }")
-        assert not [frame for frame in await frames_until_closed(socket) if '"data":{' in frame]
+        end = await ending(socket)
+    assert (end.code, end.reason) == FORBIDDEN
+    assert not [frame for frame in end.frames if '"data":{' in frame]
 
 
 async def test_request_is_refused_from_the_moment_of_expiry(
@@ -93,7 +84,9 @@ async def test_operation_is_refused_from_the_moment_of_expiry(server: RunningSer
     async with open_socket(server.ws, token) as socket:
         clock.now += LEFT
         await socket.subscribe("{ viewer { role } }")
-        assert not [frame for frame in await frames_until_closed(socket) if '"MEMBER"' in frame]
+        end = await ending(socket)
+    assert (end.code, end.reason) == FORBIDDEN
+    assert not [frame for frame in end.frames if '"MEMBER"' in frame]
 
 
 async def test_credential_without_expiry_is_not_ended_by_the_clock(

@@ -131,7 +131,7 @@ def test_token_for_nobody_is_refused(call: Call, database_url: str, words: list[
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"PORT": "99999"}, "TRAILCAST_PORT is '99999': Input should be less than or equal to 65535."),
+        ({"PORT": "99999"}, "PORT is '99999': Input should be less than or equal to 65535."),
         (
             {"TRAILCAST_LOG_LEVEL": "loud"},
             "TRAILCAST_LOG_LEVEL is 'loud': Input should be 'debug', 'info', 'warning' or 'error'.",
