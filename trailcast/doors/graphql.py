@@ -5,6 +5,7 @@ a document runs, and whatever needs a principal fails with UNAUTHENTICATED, so t
 serves a whole socket and holds no session; its principal is loaded for each operation anew. A socket does not outlive its credential.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -96,7 +97,10 @@ class GraphQLDoor(GraphQL[Context, None]):
             principal = await caller.principal()
         except Unauthenticated as error:
             raise ConnectionRejectionError from error
-        context.caller = caller
+        if credentials is not None:
+            # One socket speaks in one workspace: not in the next one, should the membership that it came by end.
+            here = replace(credentials, workspace_id=principal.workspace.id)
+            context.caller = Caller(services.database, services.clock, here, memo=False)
         context.expires_at = principal.expires_at
         accepted: UnsetType = UNSET
         return accepted
