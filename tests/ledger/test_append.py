@@ -12,6 +12,7 @@ from tests.ledger.drafts import draft, empty_log, is_waiting_for_lock, last_sequ
 from tests.support.waiting import until
 from tests.support.world import World
 from trailcast.errors import NotFound
+from trailcast.ledger.admin import create_workspace
 from trailcast.ledger.append import Appended, Receipt, Submission, append
 from trailcast.ledger.database import Database, driver_url
 from trailcast.records import EventDraft
@@ -114,20 +115,27 @@ async def test_the_number_of_an_aborted_transaction_goes_to_the_next(
     assert await read_log(owner, workspace_id) == [(1, "kept")]
 
 
-async def test_writers_to_two_logs_in_either_order_do_not_deadlock(
+async def test_heads_are_locked_in_the_order_of_ids_so_that_writers_cannot_deadlock(
     database: Database, owner: asyncpg.Connection
 ) -> None:
-    one, two = await empty_log(database), await empty_log(database)
+    """The head with the higher id lies first in the table; whoever waits for the lower one must not hold it."""
+    low, high = sorted((uuid4(), uuid4()))
+    for workspace_id in (high, low):
+        async with database.writing() as connection:
+            await create_workspace(connection, "Pair", workspace_id)
 
-    async def write(*workspaces: UUID) -> None:
-        for _ in range(20):
-            async with database.writing() as connection:
-                await append(connection, [Submission([draft(workspace_id) for workspace_id in workspaces])])
+    async def write() -> None:
+        async with database.writing() as connection:
+            await append(connection, [Submission([draft(high), draft(low)])])
 
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
-        tasks.create_task(write(one, two))
-        tasks.create_task(write(two, one))
-    assert [await last_sequence(owner, one), await last_sequence(owner, two)] == [40, 40]
+    lock = "SELECT FROM heads WHERE workspace_id = $1 FOR UPDATE"
+    async with owner.transaction():
+        await owner.execute(lock, low)
+        writing = asyncio.create_task(write())
+        await until(lambda: is_waiting_for_lock(owner))
+        await owner.execute(f"{lock} NOWAIT", high)
+    await writing
+    assert [await last_sequence(owner, low), await last_sequence(owner, high)] == [1, 1]
 
 
 async def test_workspaces_are_numbered_each_for_itself(database: Database, owner: asyncpg.Connection) -> None:

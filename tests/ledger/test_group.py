@@ -18,6 +18,7 @@ from trailcast.ledger.group import Writers
 from trailcast.settings import Settings
 
 CALLERS = 50
+ANSWER_TIMEOUT_S = 20.0
 
 
 class Journal:
@@ -147,7 +148,8 @@ async def test_a_caller_that_goes_away_takes_nothing_with_it(
         await asyncio.wait([running, gone])
         assert running.cancelled()
         assert gone.cancelled()
-    assert (await staying).appended == [Appended(3)]
+    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        assert (await staying).appended == [Appended(3)]
     assert await read_log(owner, log) == [(1, "running"), (2, "gone"), (3, "staying")]
     assert (await writers.append([draft(log)])).appended == [Appended(4)]
 
@@ -162,9 +164,11 @@ async def test_when_the_connection_dies_the_whole_group_is_told_and_the_next_is_
         after = [asyncio.create_task(writers.append([draft(log, "after")])) for _ in range(CALLERS)]
         await waiting(owner, writers, CALLERS)
         assert len(await owner.fetch(kill)) == 1
-        answers = await asyncio.gather(*lost, return_exceptions=True)
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            answers = await asyncio.gather(*lost, return_exceptions=True)
     assert [type(answer) for answer in answers] == [Unavailable] * CALLERS
-    receipts = await asyncio.gather(*after)
+    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        receipts = await asyncio.gather(*after)
     assert [receipt.appended for receipt in receipts] == [[Appended(number + 1)] for number in range(CALLERS)]
     assert {message for _, message in await read_log(owner, log)} == {"after"}
     assert journal.entries[-2:] == ["commit", {log: CALLERS}]

@@ -22,7 +22,7 @@ from trailcast.ledger.admin import create_token, ensure_service
 from trailcast.ledger.append import Submission, append
 from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
-from trailcast.live.feed import Feed, Start
+from trailcast.live.feed import Feed, Start, Subscription
 from trailcast.live.hub import Delivery, Follower, Hub
 from trailcast.records import ActorKind, EventFilter, EventRecord
 from trailcast.settings import Settings
@@ -141,12 +141,25 @@ class Live:
 class Reader:
     """Reads a feed, event by event."""
 
-    def __init__(self, events: AsyncGenerator[Delivery]) -> None:
-        self._events = events
+    def __init__(self, deliveries: AsyncGenerator[Delivery]) -> None:
+        self._deliveries = deliveries
+        self._begun: asyncio.Task[EventRecord] | None = None
+
+    async def begin(self, log: Log) -> None:
+        """Have it read all that there is to replay, up to where it waits for what comes; there must be nothing to replay."""
+        before = waiting(log)
+        self._begun = asyncio.create_task(self._read())
+        await until(lambda: waiting(log) == before + 1)
 
     async def next(self) -> EventRecord:
         async with asyncio.timeout(20):
-            return (await anext(self._events)).event
+            if self._begun is not None:
+                begun, self._begun = self._begun, None
+                return await begun
+            return await self._read()
+
+    async def _read(self) -> EventRecord:
+        return (await anext(self._deliveries)).event
 
     async def take(self, count: int) -> list[int]:
         """The sequences of the next so many."""
@@ -158,3 +171,14 @@ class Reader:
         while not taken or taken[-1] < sequence:
             taken.append((await self.next()).sequence)
         return taken
+
+
+def waiting(log: Log) -> int:
+    """How many readers of the log wait for what comes."""
+    members = log.follower.members if log.follower is not None else []
+    return sum(waits(member) for member in members if isinstance(member, Subscription))
+
+
+def waits(member: Subscription) -> bool:
+    """Whether it has nothing to do but wait."""
+    return any(not waiter.done() for waiter in member._changed._waiters)

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from tests.live.parts import waits
 from tests.support.clients import Client, Socket
 from tests.support.serving import RunningServer
 from tests.support.waiting import until
@@ -32,11 +33,7 @@ def followers(server: RunningServer) -> list[Follower]:
 def waiting(server: RunningServer) -> int:
     """How many feeds have read all there was and wait for what comes."""
     members = [member for follower in followers(server) for member in follower.members]
-    return sum(isinstance(member, Subscription) and _waits(member) for member in members)
-
-
-def _waits(member: Subscription) -> bool:
-    return any(not waiter.done() for waiter in member._changed._waiters)
+    return sum(waits(member) for member in members if isinstance(member, Subscription))
 
 
 async def until_waiting(server: RunningServer, count: int) -> None:

@@ -6,7 +6,8 @@ each, events are committed, and the hub has either read them before the reader g
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -109,46 +110,50 @@ async def test_what_is_committed_while_the_reader_reads_comes_after_it(live: Liv
         assert received == list(range(1, log.end + 1)), taken
 
 
+@asynccontextmanager
+async def hub_in_the_middle(live: Live, log: Log) -> AsyncIterator[None]:
+    """While the block runs, the hub has read what was committed and has told nobody yet."""
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        held.set()
+        await release.wait()
+
+    live.at(live.of_hub, "after", 1, hold)
+    live.hub.heard_log(log.workspace_id, log.end)
+    await held.wait()
+    yield
+    release.set()
+
+
 async def test_a_hub_that_was_reading_while_somebody_joined_repeats_nothing_to_it(live: Live, log: Log) -> None:
     """The batch was in the hub's hands when the reader joined, and the reader's cursor lies within it."""
-    async with live.follow(log, after=0) as first:
-        held, release = asyncio.Event(), asyncio.Event()
-
-        async def hold() -> None:
-            held.set()
-            await release.wait()
-
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(live.follow(log, after=0))
         await log.write(3)
-        live.at(live.of_hub, "after", 1, hold)
-        live.hub.heard_log(log.workspace_id, log.end)
-        await held.wait()
-        async with live.follow(log, after=2) as second, live.follow(log) as third:
-            release.set()
-            await log.write_and_ring()
-            assert await first.take_to(4) == [1, 2, 3, 4]
-            assert await second.take_to(4) == [3, 4]
-            assert await third.take_to(4) == [4]
+        async with hub_in_the_middle(live, log):
+            second = await stack.enter_async_context(live.follow(log, after=2))
+            third = await stack.enter_async_context(live.follow(log))
+            for reader in (second, third):
+                await reader.begin(log)
+        await log.write_and_ring()
+        assert await first.take_to(4) == [1, 2, 3, 4]
+        assert await second.take_to(4) == [3, 4]
+        assert await third.take_to(4) == [4]
 
 
 async def test_a_text_that_nobody_had_looked_for_is_found_in_a_batch_that_was_being_read(live: Live, log: Log) -> None:
-    async with live.follow(log) as first:
-        held, release = asyncio.Event(), asyncio.Event()
-
-        async def hold() -> None:
-            held.set()
-            await release.wait()
-
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(live.follow(log))
         await log.write(1, "an invoice")
         await log.write(1, "a receipt")
-        live.at(live.of_hub, "after", 1, hold)
-        live.hub.heard_log(log.workspace_id, log.end)
-        await held.wait()
-        async with live.follow(log, EventFilter(text="INVOICE"), after=0) as second:
-            release.set()
-            await log.write(1, "another Invoice")
-            await log.ring()
-            assert await second.take_to(3) == [1, 3]
-            assert await first.take_to(3) == [1, 2, 3]
+        async with hub_in_the_middle(live, log):
+            second = await stack.enter_async_context(live.follow(log, EventFilter(text="INVOICE"), after=0))
+            await second.begin(log)
+        await log.write(1, "another Invoice")
+        await log.ring()
+        assert await second.take_to(3) == [1, 3]
+        assert await first.take_to(3) == [1, 2, 3]
 
 
 async def test_several_first_subscribers_share_one_follower_and_miss_nothing(live: Live, log: Log) -> None:

@@ -9,6 +9,7 @@ had ends as `Unavailable`; no error of the driver leaves this module for any oth
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import asyncpg
 import orjson
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -113,5 +114,6 @@ def _translated() -> Iterator[None]:
         if error.connection_invalidated or state.startswith(TRANSIENT_SQLSTATES):
             raise Unavailable from error
         raise
-    except (exc.TimeoutError, exc.InterfaceError, OSError, TimeoutError) as error:
+    # The last is the driver's word for a connection that died between two steps of one statement; SQLAlchemy hands it on as it is.
+    except (exc.TimeoutError, exc.InterfaceError, OSError, TimeoutError, asyncpg.InternalClientError) as error:
         raise Unavailable from error

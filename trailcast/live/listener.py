@@ -21,6 +21,8 @@ HEARTBEAT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 BACK_OFF_MIN_S, BACK_OFF_MAX_S = 0.05, 2.0
 RINGS_QUEUED_MAX = 10_000
+# What a connection says that is gone. The internal error is asyncpg's when it dies between two steps of one statement.
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 class PostgresBackend(BroadcastBackend):
@@ -60,13 +62,13 @@ class PostgresBackend(BroadcastBackend):
         self._channels.add(channel)
         if self._listener is not None:
             # A connection that just died is no trouble: the next one listens to every channel known by then.
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*LOST):
                 await self._listener.add_listener(channel, self._heard)
 
     async def unsubscribe(self, channel: str) -> None:
         self._channels.discard(channel)
         if self._listener is not None:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(*LOST):
                 await self._listener.remove_listener(channel, self._heard)
 
     async def publish(self, channel: str, message: str) -> None:
@@ -77,7 +79,7 @@ class PostgresBackend(BroadcastBackend):
                     if self._publisher is None or self._publisher.is_closed():
                         self._publisher = await self._open()
                     await self._publisher.execute("SELECT pg_notify($1, $2)", channel, message)
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                except LOST as error:
                     self._publisher = None
                     if attempt == 2:  # noqa: PLR2004 - the second of two
                         logger.warning(
@@ -100,7 +102,7 @@ class PostgresBackend(BroadcastBackend):
             try:
                 await self._listen()
                 pause = BACK_OFF_MIN_S
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except LOST as error:
                 logger.warning(
                     "the doorbell is not connected (%s); feeds go by the tick meanwhile", type(error).__name__
                 )
@@ -148,5 +150,5 @@ class PostgresBackend(BroadcastBackend):
 
 
 async def _close(connection: asyncpg.Connection) -> None:
-    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    with contextlib.suppress(*LOST):
         await connection.close(timeout=1)
