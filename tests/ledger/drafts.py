@@ -65,6 +65,8 @@ async def last_sequence(connection: asyncpg.Connection, workspace_id: UUID | str
 
 async def is_waiting_for_lock(connection: asyncpg.Connection) -> bool:
     """Whether some statement of this database waits for a lock."""
+    # In a transaction the list of backends is taken once and kept: one that connected since would never be seen.
+    await connection.execute("SELECT pg_stat_clear_snapshot()")
     found: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
     )
