@@ -1,6 +1,5 @@
 """Events and comments: lists, counts, single ones, and the two feeds."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from trailcast.errors import BadUserInput, NotFound
 from trailcast.ledger.columns import Selection
 from trailcast.ledger.reader import count_events, read_event, read_page
 from trailcast.live.feed import Start
-from trailcast.live.hub import Delivery
+from trailcast.live.subscription import Subscription
 from trailcast.records import Count, EventFilter, EventRecord, OrderDirection, Page, PageRequest
 
 
@@ -77,10 +76,10 @@ def comment_filter(
     )
 
 
-async def follow(
-    context: Context, wanted: EventFilter, *, after: str | None, since: datetime | None
-) -> AsyncGenerator[Delivery]:
+async def follow(context: Context, wanted: EventFilter, *, after: str | None, since: datetime | None) -> Subscription:
     """Events as they are committed, after those that the cursor or the time asks to be replayed. Raises as `Feed.follow`."""
+    if context.resume_after is not None:
+        after, since = context.resume_after, None
     start = Start(after, asked.moment(since, "since"))
     return await context.feed.follow(context.caller, asked.event_filter(wanted, context.settings, "filter"), start)
 

@@ -5,7 +5,7 @@ one of four codes. Everything else is logged with an id, and the client gets the
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from uuid import uuid4
 
 from graphql import ExecutionResult as CoreResult
@@ -42,6 +42,16 @@ def translate(error: GraphQLError) -> GraphQLError:
     logger.error("error %s: an unexpected error was masked", error_id, exc_info=cause)
     message = "Something went wrong on our side; quote the id when you report it."
     return _located(error, message, {"code": INTERNAL, "id": error_id})
+
+
+def translate_all(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
+    """Those errors as a client may see them."""
+    return [translate(error) for error in errors]
+
+
+def translated(error: Exception) -> GraphQLError:
+    """What a client may see of an exception that no resolver raised."""
+    return translate(GraphQLError(str(error), original_error=error))
 
 
 def _document_code(error: GraphQLError, cause: GraphQLError | None) -> str:
@@ -90,4 +100,4 @@ class TranslateErrors(SchemaExtension):
     @staticmethod
     def _translate(result: object) -> None:
         if isinstance(result, CoreResult | ExecutionResult) and result.errors:
-            result.errors = [translate(error) for error in result.errors]
+            result.errors = translate_all(result.errors)

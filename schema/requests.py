@@ -28,6 +28,6 @@ class RequestRules(SchemaExtension):
         if len(operations) > 1 and execution._provided_operation_name is None:  # noqa: SLF001
             return request_error("The document has several operations: say which one with operationName.")
         # A socket's context holds the payload of its `connection_init`, be it empty; a plain request has one answer.
-        if execution.operation_type is OperationType.SUBSCRIPTION and execution.context.connection_params is None:
+        if execution.operation_type is OperationType.SUBSCRIPTION:
             return request_error("A subscription needs a socket: connect with the subprotocol graphql-transport-ws.")
         return None

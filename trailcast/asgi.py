@@ -1,33 +1,42 @@
 """The composition root: makes the parts, in their order, and lays the routes. The one file that knows the whole."""
 
+import asyncio
 import gc
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from resolvers.principals import Principals
 from schema.build import build
 from trailcast.clock import Clock, utc_now
 from trailcast.doors.graphql import GraphQLDoor
 from trailcast.doors.health import Health
 from trailcast.doors.services import Services
+from trailcast.doors.sockets import Sockets
 from trailcast.errors import ConfigurationError
 from trailcast.ledger.database import Database, driver_url
 from trailcast.ledger.group import Writers
+from trailcast.live.counters import Counters
 from trailcast.live.doorbell import Doorbell
 from trailcast.live.feed import Feed
 from trailcast.live.hub import Hub
 from trailcast.live.listener import PostgresBackend
+from trailcast.live.subscription import Shared
+from trailcast.serving import LEAVE
 from trailcast.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
+
+PATH = "/graphql"
 
 
 class Server:
@@ -37,10 +46,11 @@ class Server:
         self._settings = settings
         self._clock = clock
         self._door: GraphQLDoor | None = None
+        self._sockets: Sockets | None = None
         self._health: Health | None = None
 
     @asynccontextmanager
-    async def lifespan(self, app: Starlette) -> AsyncGenerator[None]:
+    async def lifespan(self, app: Starlette) -> AsyncGenerator[dict[str, object]]:
         """Everything that runs for as long as the server does."""
         settings = self._settings
         if settings.database_url is None:
@@ -48,7 +58,8 @@ class Server:
                 "TRAILCAST_DATABASE_URL is not set: set it, or start with `python -m trailcast serve`, which brings a PostgreSQL."
             )
         database = Database(settings.database_url, settings)
-        hub = Hub(database, tick_ms=settings.tick_ms, page_size=settings.feed_page_size)
+        counters = Counters()
+        hub = Hub(database, tick_ms=settings.tick_ms, page_size=settings.feed_page_size, counters=counters)
         bell = PostgresBackend(driver_url(settings.database_url))
         doorbell = Doorbell(bell, hub)
         writers = Writers(
@@ -57,25 +68,38 @@ class Server:
             group_events_max=settings.group_events_max,
             writers_waiting_max=settings.writers_waiting_max,
         )
-        feed = Feed(database, hub, settings, self._clock)
-        services = Services(settings, self._clock, database, writers, feed, bell)
+        feed = Feed(Shared(database, hub, settings, self._clock, counters))
+        principals = Principals(database, self._clock)
+        services = Services(settings, self._clock, database, principals, writers, feed, bell, counters)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.dispose)
             await stack.enter_async_context(doorbell.connected())
             await stack.enter_async_context(hub.running())
             stack.push_async_callback(writers.close)
-            self._door = GraphQLDoor(build(introspection=settings.introspection), services)
+            schema = build(introspection=settings.introspection)
+            self._door, self._sockets = GraphQLDoor(schema, services), Sockets(schema, services)
             self._health = Health(services)
             app.state.services = services
             # What was made so far stays: full collections over it cost pauses and free nothing.
             gc.collect()
             gc.freeze()
-            yield
+            yield {LEAVE: self.leave}
+
+    async def leave(self) -> None:
+        """Let nobody in any more, and bring to an end what is under way, in the time that the settings give."""
+        assert self._sockets is not None
+        self._sockets.services.lifecycle.is_leaving = True
+        await self._sockets.leave(asyncio.get_running_loop().time() + self._settings.leaving_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What comes to `/graphql`, as it is."""
         assert self._door is not None
         await self._door(scope, receive, send)
+
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A websocket that comes to `/graphql`."""
+        assert self._sockets is not None
+        await self._sockets(scope, receive, send)
 
     async def live(self, request: Request) -> Response:
         assert self._health is not None
@@ -86,8 +110,22 @@ class Server:
         return await self._health.ready(request)
 
 
+class Application(Starlette):
+    """Starlette's, but sockets go straight to their door: what stands between would be kept in memory for each of them."""
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        super().__init__(lifespan=server.lifespan, **options)
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] == PATH:
+            await self._server.socket(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 async def _home(_request: Request) -> Response:
-    return RedirectResponse("/graphql")
+    return RedirectResponse(PATH)
 
 
 def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Starlette:
@@ -101,15 +139,13 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Star
             CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=headers
         )
         middleware.append(cors)
-    return Starlette(
+    return Application(
+        server,
         routes=[
-            # A mount would refuse sockets, hence one route for each.
-            Route("/graphql", server),
-            WebSocketRoute("/graphql", server),
+            Route(PATH, server),
             Route("/livez", server.live),
             Route("/readyz", server.ready),
             Route("/", _home),
         ],
         middleware=middleware,
-        lifespan=server.lifespan,
     )

@@ -94,8 +94,12 @@ class Settings(BaseSettings):
     )
 
     # -- the live feed
+    broadcast_url: str | None = Field(
+        None,
+        description="The doorbell between processes: `redis://…` (Valkey too), `rediss://…`, `nats://…`. Unset: PostgreSQL's own.",
+    )
     tick_ms: int = Field(
-        1000,
+        500,
         ge=50,
         le=60_000,
         description="How often a process looks at the log and at access unasked, in milliseconds.",
@@ -107,16 +111,46 @@ class Settings(BaseSettings):
         1_048_576, ge=1024, le=1_073_741_824, description="Bytes queued for one subscription before it reads the log."
     )
     feed_page_size: int = Field(200, ge=1, le=10_000, description="Events that a feed reads from the log at once.")
+    subscriptions_max: int = Field(
+        10_000, ge=1, le=1_000_000, description="Subscriptions that one process runs at once."
+    )
     subscriptions_per_socket_max: int = Field(20, ge=1, le=1000, description="Operations that one socket runs at once.")
-    socket_ping_s: float = Field(15, ge=1, le=600, description="Pause between two pings of a socket, in seconds.")
+    sockets_per_principal_max: int = Field(
+        100, ge=1, le=1_000_000, description="Sockets that one principal holds open in one process."
+    )
+    socket_lifetime_s: float = Field(
+        86_400, ge=1, le=2_592_000, description="Age at which a socket is closed with 4410, in seconds."
+    )
+    socket_stall_s: float = Field(
+        10, ge=0.1, le=600, description="How long a reader may take nothing before it is closed with 4410, in seconds."
+    )
+    socket_ping_s: float = Field(15, ge=0.1, le=600, description="Pause between two pings of a socket, in seconds.")
     socket_pong_s: float = Field(
-        20, ge=1, le=600, description="How long a socket may leave a ping unanswered, in seconds."
+        20,
+        ge=0.1,
+        le=600,
+        description="How long a socket may leave a ping unanswered before it is closed with 4410, in seconds.",
     )
     socket_init_s: float = Field(
         5, ge=0.1, le=60, description="How long a socket may wait with `connection_init`, in seconds."
     )
     socket_message_bytes_max: int = Field(
         65_536, ge=1024, le=16_777_216, description="Largest message of a socket, in bytes."
+    )
+    socket_buffer_bytes: int = Field(
+        262_144,
+        ge=4096,
+        le=16_777_216,
+        description="Send buffer that the kernel keeps for one connection, in bytes.",
+    )
+    peer_timeout_s: float = Field(
+        30,
+        ge=1,
+        le=600,
+        description="How long sent bytes may stay unacknowledged before a connection is dropped, in seconds (Linux).",
+    )
+    leaving_s: float = Field(
+        8, ge=0, le=600, description="How long a process that was told to stop lets its sockets finish, in seconds."
     )
 
     # -- the door

@@ -1,17 +1,17 @@
-"""Subscriptions, executed once for all who asked the same and may see the same.
+"""Subscriptions, executed once for all who asked the same and are shown the same.
 
 graphql-core's subscription algorithm, taken apart at its public joints: an executor is built per operation, the source stream
 is opened by the field's own resolver, and each event is executed with the event as root value. What is shared is the last step: the
-answer to a delivery is kept on the delivery, which belongs to one audience (same rights, same filter), under the document, the
-operation's name and the variables. So an event is executed and encoded once per group, whoever is first.
+answer to a delivery is kept on the delivery, which is one event as some may see it, under a recipe: the document, the operation's name
+and those variables that can change the answer. What is given to the root field itself (a board, a cursor) chooses events and
+changes no answer, so readers that come back with a cursor each share again.
 
 That is right only because nothing below a subscription's root field looks at the caller: every such field is a plain
-attribute of the record (a test holds this for every type that a subscription can reach).
+attribute of the record (a test holds this for every type that a subscription can reach), and a recipe has no caller to look at.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 import orjson
 from graphql import (
@@ -26,9 +26,10 @@ from strawberry import Schema
 from strawberry.http import process_result
 
 from resolvers.context import Context
-from schema.errors import request_error, translate
-from schema.execution.documents import parse_document, validate_document
-from trailcast.live.hub import Delivery
+from schema.errors import request_error, translate_all, translated
+from schema.execution.documents import parse_document, validate_document, variables_below_root
+from trailcast.live.audiences import Delivery
+from trailcast.live.subscription import Subscription
 
 
 class Refused(Exception):
@@ -39,55 +40,79 @@ class Refused(Exception):
         self.errors = errors
 
 
-async def follow(
-    schema: Schema, text: str, variables: object, operation_name: str | None, context: Context
-) -> AsyncGenerator[str]:
-    """The payloads of a subscription, encoded. The first step of the iteration has begun the feed. Raises Refused.
+class Recipe:
+    """How events are answered. Of equal ones there is one at a time, for as long as somebody holds it."""
 
-    An error in the middle is the last payload, as an answer with `errors`.
-    """
+    __slots__ = ("__weakref__", "_executor")
+
+    def __init__(self, executor: Executor[Any]) -> None:
+        self._executor = executor
+
+    def answer(self, delivery: Delivery) -> bytes:
+        """The payload for a delivery, encoded; made once."""
+        made = delivery.answers.get(self)
+        if made is None:
+            made = delivery.answers[self] = self._make(delivery)
+        return made
+
+    def _make(self, delivery: Delivery) -> bytes:
+        result = execute_subscription_event(self._executor.build_per_event_executor(delivery.event))
+        if not isinstance(result, ExecutionResult):
+            raise TypeError("A field below a subscription waits for something, and an answer cannot.")
+        if result.errors:
+            result.errors = translate_all(result.errors)
+        return _encoded(result)
+
+
+_recipes: WeakValueDictionary[tuple[object, ...], Recipe] = WeakValueDictionary()
+
+
+async def begin(
+    schema: Schema, text: str, variables: object, operation_name: str | None, context: Context
+) -> tuple[Recipe, Subscription]:
+    """A subscription that stands, and how its events are answered. The caller closes it. Raises Refused."""
     if variables is not None and not isinstance(variables, dict):
         raise Refused([request_error("variables must be an object.")])
     core: GraphQLSchema = schema._schema  # noqa: SLF001 - strawberry has no public name for the schema that it makes
     errors = validate_document(core, text, introspection=context.settings.introspection)
     if errors:
-        raise Refused([translate(error) for error in errors])
-    executor = Executor.build(core, parse_document(text), None, context, variables, operation_name)
-    if isinstance(executor, list):
-        raise Refused([translate(error) for error in executor])
-    source = create_source_event_stream(executor)
+        raise Refused(translate_all(errors))
+    source = create_source_event_stream(_executor(core, text, variables, operation_name, context))
     opened = (
         source if hasattr(source, "__aiter__") or isinstance(source, ExecutionResult) else await cast("Any", source)
     )
     if isinstance(opened, ExecutionResult):
-        raise Refused([translate(error) for error in opened.errors or ()])
-    key = (text, operation_name, orjson.dumps(variables, option=orjson.OPT_SORT_KEYS))
-    return _payloads(executor, cast("AsyncGenerator[Delivery]", opened), key)
+        raise Refused(translate_all(opened.errors or ()))
+    return _recipe(core, text, variables, operation_name), cast("Subscription", opened)
 
 
-async def _payloads(
-    executor: Executor[Any], source: AsyncGenerator[Delivery], key: tuple[object, ...]
-) -> AsyncGenerator[str]:
-    async with aclosing(source):
-        try:
-            async for delivery in source:
-                answer = delivery.answers.get(key)
-                if answer is None:
-                    answer = delivery.answers[key] = await _answer(executor, delivery)
-                yield answer
-        except Exception as error:  # noqa: BLE001 - whatever ended the stream, the client is told as much as it may know
-            ended = GraphQLError(str(error), original_error=error)
-            yield _encoded(ExecutionResult(None, [translate(ended)]))
+def ending(error: Exception) -> bytes:
+    """The last payload of a subscription that something ended: as much of it as the client may know."""
+    return _encoded(ExecutionResult(None, [translated(error)]))
 
 
-async def _answer(executor: Executor[Any], delivery: Delivery) -> str:
-    result = execute_subscription_event(executor.build_per_event_executor(delivery.event))
-    if not isinstance(result, ExecutionResult):
-        result = await result
-    if result.errors:
-        result.errors = [translate(error) for error in result.errors]
-    return _encoded(result)
+def _recipe(core: GraphQLSchema, text: str, variables: dict[str, Any] | None, operation_name: str | None) -> Recipe:
+    names = variables_below_root(text, operation_name)
+    telling = {name: value for name, value in (variables or {}).items() if name in names}
+    key = (core, text, operation_name, orjson.dumps(telling, option=orjson.OPT_SORT_KEYS))
+    recipe = _recipes.get(key)
+    if recipe is None:
+        recipe = _recipes[key] = Recipe(_executor(core, text, variables, operation_name, None))
+    return recipe
 
 
-def _encoded(result: ExecutionResult) -> str:
-    return orjson.dumps(process_result(cast("Any", result))).decode()
+def _executor(
+    core: GraphQLSchema,
+    text: str,
+    variables: dict[str, Any] | None,
+    operation_name: str | None,
+    context: Context | None,
+) -> Executor[Any]:
+    executor = Executor.build(core, parse_document(text), None, context, variables, operation_name)
+    if isinstance(executor, list):
+        raise Refused(translate_all(executor))
+    return executor
+
+
+def _encoded(result: ExecutionResult) -> bytes:
+    return orjson.dumps(process_result(cast("Any", result)))

@@ -18,6 +18,7 @@ from tests.access.conftest import Asking
 from trailcast.access.scope import BoardSet, Scope, admits, visible_to
 from trailcast.ledger.columns import EVERYTHING, EventRows
 from trailcast.ledger.filters import conditions, matches
+from trailcast.live.audiences import Audience, addresses_of
 from trailcast.records import ActorKind, EntityRef, EventFilter, EventRecord, Outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -150,6 +151,11 @@ def places(events: Sequence[EventRecord]) -> set[tuple[UUID, int]]:
     return {(event.workspace_id, event.sequence) for event in events}
 
 
+def is_looked_for(audience: Audience, event: EventRecord) -> bool:
+    """Whether the hub would look at this audience at all when this event comes."""
+    return not set(audience.addresses()).isdisjoint(addresses_of(event))
+
+
 async def test_every_field_of_a_filter_is_drawn_but_text_which_only_the_database_compares() -> None:
     assert set(FIELDS) == set(EventFilter.__dataclass_fields__) - {"text"}
 
@@ -170,9 +176,9 @@ async def test_what_sql_shows_a_scope_is_what_a_delivery_admits(tell: Asking) ->
             Scope, itertools.product(WORKSPACES, (False, True), [None, *AGENTS], [None, *USERS], board_sets)
         ):
             shown = await connection.execute(select(Event.workspace_id, Event.sequence).where(ours, visible_to(scope)))
-            assert {(row[0], row[1]) for row in shown} == places([event for event in events if admits(scope, event)]), (
-                scope
-            )
+            admitted = [event for event in events if admits(scope, event)]
+            assert {(row[0], row[1]) for row in shown} == places(admitted), scope
+            assert all(is_looked_for(Audience(scope, EventFilter()), event) for event in admitted), scope
 
 
 async def test_each_field_of_a_filter_means_the_same_to_sql_and_to_a_delivery(tell: Asking) -> None:
@@ -213,3 +219,4 @@ async def _check_alike(
     found = await connection.execute(select(Event.workspace_id, Event.sequence).where(*conditions(everything, wanted)))
     matching = [event for event in events if event.workspace_id == workspace and matches(wanted, event)]
     assert {(row[0], row[1]) for row in found} == places(matching), wanted
+    assert all(is_looked_for(Audience(everything, wanted), event) for event in matching), wanted

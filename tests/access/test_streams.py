@@ -92,7 +92,7 @@ async def read_streams(socket: Socket, caller: str) -> dict[str, list[str]]:
 
 def followers(server: RunningServer, world: World, home: str) -> int:
     """How many streams of a workspace stand."""
-    follower = server.services.feed._hub._followers.get(UUID(workspace_id(world, home)))
+    follower = server.services.feed._shared.hub._followers.get(UUID(workspace_id(world, home)))
     return 0 if follower is None else len(follower.members)
 
 

@@ -23,7 +23,7 @@ from trailcast.ledger.migrating import migrate
 from trailcast.settings import Settings
 
 PAGE = "docs/operations.md"
-READY = {"status": "ok", "checks": {"database": "ok", "migrations": "ok", "doorbell": "ok"}}
+READY = {"status": "ok", "checks": {"lifecycle": "ok", "database": "ok", "migrations": "ok", "doorbell": "ok"}}
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def default(setting: str) -> Any:
 
 @pytest.mark.parametrize("name", documents())
 def test_seconds_beside_a_setting_are_its_default(name: str) -> None:
-    said = re.findall(r"`(TRAILCAST_\w+_(?:S|MS))` \((\d+) s\)", documents()[name])
+    said = re.findall(r"`(TRAILCAST_\w+_(?:S|MS))` \(([\d.]+) s\)", documents()[name])
     wrong = [
         setting for setting, seconds in said if default(setting) != float(seconds) * (1000 if "_MS" in setting else 1)
     ]
@@ -87,6 +87,9 @@ def test_bounds_are_the_defaults() -> None:
     size = f"{default('TRAILCAST_FEED_ITEMS_MAX')} items and {default('TRAILCAST_FEED_BYTES_MAX') // 1024**2} MiB"
     assert said == {
         "TRAILCAST_SUBSCRIPTIONS_PER_SOCKET_MAX": f"{default('TRAILCAST_SUBSCRIPTIONS_PER_SOCKET_MAX')}",
+        "TRAILCAST_SOCKETS_PER_PRINCIPAL_MAX": f"{default('TRAILCAST_SOCKETS_PER_PRINCIPAL_MAX')}",
+        "TRAILCAST_SUBSCRIPTIONS_MAX": f"{default('TRAILCAST_SUBSCRIPTIONS_MAX')}",
+        "TRAILCAST_SOCKET_LIFETIME_S": f"{default('TRAILCAST_SOCKET_LIFETIME_S'):g} s",
         "TRAILCAST_SOCKET_MESSAGE_BYTES_MAX": f"{default('TRAILCAST_SOCKET_MESSAGE_BYTES_MAX') // 1024} KiB",
         "TRAILCAST_FEED_ITEMS_MAX": size,
         "TRAILCAST_SOCKET_PING_S": f"every {default('TRAILCAST_SOCKET_PING_S'):g} s",

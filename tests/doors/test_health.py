@@ -19,7 +19,10 @@ async def test_live_and_ready_while_all_is_well(server: RunningServer) -> None:
     await until(lambda: server.services.bell.is_listening)
     response = await _get(server, "/readyz")
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "checks": {"database": "ok", "migrations": "ok", "doorbell": "ok"}}
+    assert response.json() == {
+        "status": "ok",
+        "checks": {"lifecycle": "ok", "database": "ok", "migrations": "ok", "doorbell": "ok"},
+    }
 
 
 async def test_not_ready_while_a_migration_is_pending(server: RunningServer, database_url: str) -> None:

@@ -13,17 +13,22 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from resolvers.context import Caller, Credentials
+from resolvers.context import Caller
+from resolvers.principals import Principals
 from tests.ledger.drafts import draft, empty_log
 from tests.support.waiting import until
+from trailcast.access.principal import Credentials
 from trailcast.access.tokens import parse_token
 from trailcast.clock import utc_now
 from trailcast.ledger.admin import create_token, ensure_service
 from trailcast.ledger.append import Submission, append
 from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
-from trailcast.live.feed import Feed, Start, Subscription
-from trailcast.live.hub import Delivery, Follower, Hub
+from trailcast.live.audiences import Delivery
+from trailcast.live.counters import Counters
+from trailcast.live.feed import Feed, Start
+from trailcast.live.hub import Follower, Hub
+from trailcast.live.subscription import Shared, Subscription
 from trailcast.records import ActorKind, EventFilter, EventRecord
 from trailcast.settings import Settings
 
@@ -99,8 +104,9 @@ class Live:
         self.plain = Database(url, settings)
         self.of_feed = GatedDatabase(url, settings)
         self.of_hub = GatedDatabase(url, settings)
-        self.hub = Hub(self.of_hub, tick_ms=settings.tick_ms, page_size=settings.feed_page_size)
-        self.feed = Feed(self.of_feed, self.hub, settings, utc_now)
+        self.counters = Counters()
+        self.hub = Hub(self.of_hub, tick_ms=settings.tick_ms, page_size=settings.feed_page_size, counters=self.counters)
+        self.feed = Feed(Shared(self.of_feed, self.hub, settings, utc_now, self.counters))
 
     async def log(self) -> Log:
         """A new workspace whose one service may read everything in it."""
@@ -110,7 +116,7 @@ class Live:
             token = await create_token(connection, ActorKind.SERVICE, workspace_id, service, name="reader")
         parsed = parse_token(token)
         assert parsed is not None
-        caller = Caller(self.plain, utc_now, Credentials(parsed), memo=False)
+        caller = Caller(Principals(self.of_feed, utc_now), Credentials(parsed), memo=False)
         await caller.load()
         return Log(self.plain, self.hub, workspace_id, caller)
 
@@ -129,9 +135,10 @@ class Live:
     ) -> AsyncIterator["Reader"]:
         start = Start(None if after is None else log.cursor(after), since)
         async with asyncio.timeout(30):
-            deliveries = await self.feed.follow(log.caller, wanted, start)
-        async with aclosing(deliveries):
+            subscription = await self.feed.follow(log.caller, wanted, start)
+        async with aclosing(aiter(subscription)) as deliveries:
             yield Reader(deliveries)
+        subscription.close()
 
     async def close(self) -> None:
         for database in (self.plain, self.of_feed, self.of_hub):
@@ -180,5 +187,5 @@ def waiting(log: Log) -> int:
 
 
 def waits(member: Subscription) -> bool:
-    """Whether it has nothing to do but wait."""
-    return any(not waiter.done() for waiter in member._changed._waiters)
+    """Whether it has nothing to do but wait, with a reader that waits too."""
+    return member.is_live and member._sink is not None and member._sink.is_ready

@@ -9,8 +9,8 @@ from tests.support.serving import RunningServer
 from tests.support.waiting import until
 from tests.support.world import World
 from trailcast.ledger.cursor import encode_sequence
-from trailcast.live.feed import Subscription
 from trailcast.live.hub import Follower, Hub
+from trailcast.live.subscription import Subscription
 
 FOLLOW = """
 subscription ($after: String, $since: DateTime, $filter: ActivityEventFilter) {
@@ -23,7 +23,7 @@ LOG = (
 
 
 def hub(server: RunningServer) -> Hub:
-    return server.services.feed._hub
+    return server.services.feed._shared.hub
 
 
 def followers(server: RunningServer) -> list[Follower]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.ledger.drafts import is_waiting_for_lock, last_sequence
 from tests.live.sockets import FOLLOW, cursor, say, until_waiting
@@ -66,12 +67,24 @@ async def test_the_unexpected_in_a_running_stream_is_masked_and_ends_it_alone(
 async def test_the_unexpected_before_a_stream_begins_is_an_error_of_its_own(
     server: RunningServer, world: World, owner: asyncpg.Connection
 ) -> None:
-    await owner.execute("ALTER TABLE heads RENAME TO elsewhere")
     async with open_socket(server.ws, world.token("owner")) as socket:
+        await owner.execute("ALTER TABLE heads RENAME TO elsewhere")
         await socket.subscribe(FOLLOW)
         frame = await socket.receive()
         assert (frame["type"], frame["id"]) == ("error", "1")
         assert [(error["message"], error["extensions"]["code"]) for error in frame["payload"]] == [(MASKED, "INTERNAL")]
+
+
+async def test_the_unexpected_while_a_socket_introduces_itself_ends_it_with_a_code(
+    server: RunningServer, world: World, owner: asyncpg.Connection
+) -> None:
+    await owner.execute("ALTER TABLE heads RENAME TO elsewhere")
+    async with open_socket(server.ws) as socket:
+        await socket.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {world.token('owner')}"}})
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.receive()
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4500, "Internal server error")
 
 
 async def test_a_connection_that_dies_in_the_middle_is_unavailable_and_the_reader_goes_on_later(

@@ -6,7 +6,7 @@ import pytest
 
 from tests.live.parts import NEVER_MS, Live, Log
 from tests.support.waiting import until
-from trailcast.live.feed import Subscription
+from trailcast.live.subscription import Subscription
 from trailcast.records import EventFilter, Outcome
 from trailcast.settings import Settings
 

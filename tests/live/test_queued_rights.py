@@ -1,26 +1,27 @@
 """What waits in a queue is held against the rights of the moment when it is handed out, not of the moment when it was queued."""
 
-from contextlib import aclosing
+from contextlib import closing
 from uuid import UUID
 
 import asyncpg
 
-from resolvers.context import Caller, Credentials
+from resolvers.context import Caller
 from tests.support.clients import Client
 from tests.support.serving import RunningServer
 from tests.support.waiting import until
 from tests.support.world import World
+from trailcast.access.principal import Credentials
 from trailcast.access.tokens import parse_token
-from trailcast.clock import utc_now
 from trailcast.ledger.database import driver_url
-from trailcast.live.feed import Start, Subscription
+from trailcast.live.feed import Start
+from trailcast.live.subscription import Channel, Subscription
 from trailcast.records import EventFilter
 
 COMMENT = "mutation($task: ID!, $message: String!) { addTaskComment(taskId: $task, message: $message) { errors { message } } }"
 
 
 def _only_member(server: RunningServer) -> Subscription:
-    [follower] = server.services.feed._hub._followers.values()
+    [follower] = server.services.feed._shared.hub._followers.values()
     [member] = follower.members
     assert isinstance(member, Subscription)
     return member
@@ -31,9 +32,10 @@ async def test_event_that_waits_is_dropped_when_the_right_to_it_ends_and_the_oth
 ) -> None:
     token = parse_token(world.token("member"))
     assert token is not None
-    caller = Caller(server.database, utc_now, Credentials(token), memo=False)
+    caller = Caller(server.services.principals, Credentials(token), memo=False)
     feed = await server.services.feed.follow(caller, EventFilter(), Start())
-    async with aclosing(feed):
+    with closing(feed):
+        feed.attach(channel := Channel())
         member = _only_member(server)
         for task, message in (("alpha_task", "stays"), ("beta_task", "goes")):
             await gql.data(COMMENT, {"task": world.id(task), "message": message}, token=world.token("owner"))
@@ -43,5 +45,5 @@ async def test_event_that_waits_is_dropped_when_the_right_to_it_ends_and_the_oth
         await connection.close()
         await until(lambda: UUID(world.id("beta")) not in member.scope.boards)
         await gql.data(COMMENT, {"task": world.id("alpha_task"), "message": "comes"}, token=world.token("owner"))
-        received = [(await anext(feed)).event.message for _ in range(2)]
+        received = [(await channel.take()).event.message for _ in range(2)]
     assert received == ["stays", "comes"]

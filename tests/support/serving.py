@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import uvicorn
 from starlette.applications import Starlette
 
 from tests.support.waiting import until
@@ -14,11 +14,11 @@ from trailcast.asgi import create_app
 from trailcast.clock import Clock, utc_now
 from trailcast.doors.services import Services
 from trailcast.ledger.database import Database
-from trailcast.serving import uvicorn_config
+from trailcast.serving import Server, tune, uvicorn_config
 from trailcast.settings import Settings
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """uvicorn without its signal handlers, which belong to pytest here."""
 
     async def main_loop(self) -> None:
@@ -60,11 +60,13 @@ class RunningServer:
 async def running_server(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[RunningServer]:
     app = create_app(settings, clock)
     server = _Server(uvicorn_config(app, settings))
-    serving = asyncio.create_task(server.serve())
+    listener = socket.create_server((settings.host, settings.port), backlog=2048)
+    tune(listener, settings)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started or serving.done())
     if serving.done():
         await serving
-    port = server.servers[0].sockets[0].getsockname()[1]
+    port = listener.getsockname()[1]
     try:
         yield RunningServer(port, app)
     finally:

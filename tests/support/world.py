@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID, uuid5
 
-from resolvers.context import Caller, Context, Credentials
+from resolvers.context import Caller, Context
 from resolvers.log import log_activities
+from resolvers.principals import Principals
 from resolvers.sync import sync_directory
+from trailcast.access.principal import Credentials
 from trailcast.access.tokens import parse_token
 from trailcast.clock import utc_now
 from trailcast.ledger.admin import create_token, create_workspace, ensure_service
@@ -64,7 +66,7 @@ def engine_context(database: Database, settings: Settings, token: str) -> Contex
     parsed = parse_token(token)
     assert parsed is not None
     return Context(
-        caller=Caller(database, utc_now, Credentials(parsed), memo=True),
+        caller=Caller(Principals(database, utc_now), Credentials(parsed), memo=True),
         database=database,
         writers=Writers(database, lambda _ends: None, group_events_max=1000, writers_waiting_max=1000),
         feed=cast("Feed", None),

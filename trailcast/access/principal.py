@@ -1,16 +1,17 @@
-"""From a credential to a principal: who speaks, in which workspace, with what rights. Reads the directory, decides nothing else.
+"""From credentials to principals: who speaks, in which workspace, with what rights. Reads the directory, decides nothing else.
 
 A principal is loaded for one operation (or, by a feed, again whenever the workspace's access version moves) and holds the
-rights as they were at that moment. Unknown, expired and revoked credentials, deleted subjects and missing memberships all
-end as None: a caller learns only that the credential does not count. The look-up is one indexed read by public id and one
-read of the subject, whatever the number of agents.
+rights as they were at that moment, with the head of the log and the access version of the same snapshot. Unknown, expired and
+revoked credentials, deleted subjects and missing memberships all end as None: a caller learns only that the credential does not
+count. Many are looked up in one statement per kind, each through the primary keys, whatever the number of agents.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, null, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, func, literal, null, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
@@ -21,6 +22,26 @@ from trailcast.records import Actor, ActorKind, MembershipRole, Workspace
 
 LAST_USE_EVERY = timedelta(minutes=1)  # a write per request would make every read a write
 
+credential = models.Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request or a socket presented, taken apart but not yet looked up. `workspace_id` picks among a user's memberships;
+    without it the oldest counts."""
+
+    token: Token
+    workspace_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where a workspace's log ends and begins, and which version of its access rights is in force."""
+
+    last_sequence: int
+    first_sequence: int
+    access_version: int
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -30,6 +51,7 @@ class Principal:
     workspace: Workspace
     scope: Scope
     writable: BoardSet
+    head: LogHead
     role: MembershipRole | None = None
     expires_at: datetime | None = None
     last_use_due: bool = False
@@ -39,90 +61,23 @@ class Principal:
         return self.actor.kind is ActorKind.SERVICE
 
 
-async def load_principal(
-    connection: AsyncConnection, token: Token, workspace_id: UUID | None, now: datetime
-) -> Principal | None:
-    """The principal behind a token; `workspace_id` picks among a user's memberships (the oldest counts without it)."""
-    credential = (
-        await connection.execute(
-            select(models.Credential)
-            .with_only_columns(
-                models.Credential.kind,
-                models.Credential.workspace_id,
-                models.Credential.subject_id,
-                models.Credential.secret_sha256,
-                models.Credential.expires_at,
-                models.Credential.last_used_at,
-                models.Credential.revoked_at,
-            )
-            .where(models.Credential.id == token.public_id)
-        )
-    ).one_or_none()
-    if credential is None or not token.matches(credential.secret_sha256) or credential.kind != token.kind.value:
-        return None
-    if credential.revoked_at is not None or (credential.expires_at is not None and credential.expires_at <= now):
-        return None
-    due = credential.last_used_at is None or credential.last_used_at <= now - LAST_USE_EVERY
-    if token.kind is ActorKind.USER:
-        return await load_user(connection, credential.subject_id, workspace_id, credential.expires_at, last_use_due=due)
-    if workspace_id not in {None, credential.workspace_id}:
-        return None
-    row = await _load_subject(connection, token.kind, credential.workspace_id, credential.subject_id)
-    return None if row is None else _program(token.kind, row, credential.expires_at, last_use_due=due)
+async def load_principal(connection: AsyncConnection, presented: Credentials, now: datetime) -> Principal | None:
+    """The principal behind one credential."""
+    return (await load_principals(connection, [presented], now)).get(presented)
 
 
-async def load_user(
-    connection: AsyncConnection,
-    user_id: UUID,
-    workspace_id: UUID | None,
-    expires_at: datetime | None,
-    *,
-    last_use_due: bool = False,
-) -> Principal | None:
-    """A user in the workspace it asked for, or in that of its oldest membership."""
-    membership, user, grant = models.Membership, models.User, models.BoardGrant
-    granted = (
-        select(func.array_agg(grant.board_id), func.array_agg(grant.board_id).filter(grant.can_write))
-        .where(grant.workspace_id == membership.workspace_id, grant.user_id == membership.user_id)
-        .where(grant.can_read | grant.can_write)
-        .lateral("granted")
-    )
-    query = (
-        select(
-            user.name,
-            user.role.label("user_role"),
-            membership.role,
-            membership.all_boards_read,
-            membership.all_boards_write,
-            models.Workspace.id,
-            models.Workspace.name.label("workspace_name"),
-            *granted.columns,
-        )
-        .join_from(membership, user, (user.workspace_id == membership.workspace_id) & (user.id == membership.user_id))
-        .join(models.Workspace, models.Workspace.id == membership.workspace_id)
-        .join(granted, onclause=membership.user_id == membership.user_id)
-        .where(membership.user_id == user_id, ~user.is_deleted)
-        .order_by(membership.created_at, membership.workspace_id)
-        .limit(1)
-    )
-    if workspace_id is not None:
-        query = query.where(membership.workspace_id == workspace_id)
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    name, title, role_name, all_read, all_write, home_id, home_name, readable, writable = row
-    role = MembershipRole(role_name)
-    everything = role is not MembershipRole.MEMBER
-    boards = BoardSet(all=all_read or all_write, ids=frozenset(readable or ()))
-    return Principal(
-        actor=Actor(ActorKind.USER, user_id, name or None, title),
-        workspace=Workspace(home_id, home_name),
-        scope=actor_scope(ActorKind.USER, user_id, home_id, boards, everything=everything),
-        writable=BoardSet(all=everything or all_write, ids=frozenset(writable or ())),
-        role=role,
-        expires_at=expires_at,
-        last_use_due=last_use_due,
-    )
+async def load_principals(
+    connection: AsyncConnection, presented: Iterable[Credentials], now: datetime
+) -> dict[Credentials, Principal]:
+    """The principals behind these credentials; those that do not count are not among them. One statement per kind of token."""
+    by_kind: dict[ActorKind, list[Credentials]] = {}
+    for one in presented:
+        by_kind.setdefault(one.token.kind, []).append(one)
+    found: dict[Credentials, Principal] = {}
+    for kind, some in by_kind.items():
+        load = _load_users if kind is ActorKind.USER else _load_programs
+        found |= await load(connection, kind, some, now)
+    return found
 
 
 async def list_workspaces(connection: AsyncConnection, user_id: UUID) -> list[Workspace]:
@@ -138,44 +93,133 @@ async def list_workspaces(connection: AsyncConnection, user_id: UUID) -> list[Wo
     return [Workspace(*row) for row in rows]
 
 
-async def touch_credential(connection: AsyncConnection, public_id: str, now: datetime) -> None:
+async def touch_credentials(connection: AsyncConnection, public_ids: Sequence[str], now: datetime) -> None:
     """Note the last use; of several processes that come at once, one writes."""
-    stale = models.Credential.last_used_at.is_(None) | (models.Credential.last_used_at <= now - LAST_USE_EVERY)
+    stale = or_(credential.last_used_at.is_(None), credential.last_used_at <= now - LAST_USE_EVERY)
     await connection.execute(
-        update(models.Credential).where(models.Credential.id == public_id, stale).values(last_used_at=now)
+        update(credential)
+        .where(credential.id == any_(literal(public_ids, ARRAY(Text))), stale)
+        .values(last_used_at=now)
     )
 
 
-async def _load_subject(
-    connection: AsyncConnection, kind: ActorKind, workspace_id: UUID, subject_id: UUID
-) -> AnyRow | None:
+# What every look-up reads of the credential and of the head of the log. One statement, hence one snapshot: a change of access that
+# commits later has a later version, so whoever knows a newer one knows that this principal is out of date.
+_OF_CREDENTIAL = (credential.secret_sha256, credential.expires_at, credential.last_used_at)
+_OF_HEAD = (models.Head.last_sequence, models.Head.first_sequence, models.Head.access_version)
+
+
+def _counts(kind: ActorKind, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    in_time = or_(credential.expires_at.is_(None), credential.expires_at > now)
+    return credential.kind == kind.value, credential.revoked_at.is_(None), in_time
+
+
+async def _load_programs(
+    connection: AsyncConnection, kind: ActorKind, presented: Sequence[Credentials], now: datetime
+) -> dict[Credentials, Principal]:
+    """Agents (their own board, or all where they have none) and services (everything)."""
     subject = models.Agent if kind is ActorKind.AGENT else models.Service
     extra = (models.Agent.role, models.Agent.board_id) if kind is ActorKind.AGENT else (null(), null())
+    here = subject.workspace_id == credential.workspace_id
     query = (
-        select(subject.id, subject.name, *extra, models.Workspace.id, models.Workspace.name)
+        select(
+            credential.id, *_OF_CREDENTIAL, *_OF_HEAD, subject.id, subject.name, *extra,
+            models.Workspace.id, models.Workspace.name,
+        )
+        .join_from(credential, subject, here & (subject.id == credential.subject_id))
         .join(models.Workspace, models.Workspace.id == subject.workspace_id)
-        .where(subject.workspace_id == workspace_id, subject.id == subject_id, ~subject.is_deleted)
+        .join(models.Head, models.Head.workspace_id == subject.workspace_id)
+        .where(credential.id == any_(literal([one.token.public_id for one in presented], ARRAY(Text))))
+        .where(*_counts(kind, now), ~subject.is_deleted)
+    )  # fmt: skip
+    rows = {row[0]: row for row in await connection.execute(query)}
+    found = {}
+    for one in presented:
+        row = rows.get(one.token.public_id)
+        if row is None or not one.token.matches(row.secret_sha256) or one.workspace_id not in {None, row[-2]}:
+            continue
+        subject_id, name, role, board_id, workspace_id, workspace_name = row[7:]
+        everything = kind is ActorKind.SERVICE
+        boards = BoardSet(ids=frozenset({board_id})) if board_id is not None else BoardSet(all=True)
+        found[one] = Principal(
+            actor=Actor(kind, subject_id, name, role),
+            workspace=Workspace(workspace_id, workspace_name),
+            scope=actor_scope(kind, subject_id, workspace_id, boards, everything=everything),
+            writable=BoardSet(all=True) if everything else boards,
+            head=LogHead(*row[4:7]),
+            expires_at=row.expires_at,
+            last_use_due=_is_due(row, now),
+        )
+    return found
+
+
+async def _load_users(
+    connection: AsyncConnection, kind: ActorKind, presented: Sequence[Credentials], now: datetime
+) -> dict[Credentials, Principal]:
+    """Users, each in the workspace that it asked for, or in that of its oldest membership."""
+    membership, user, grant = models.Membership, models.User, models.BoardGrant
+    ids = literal([one.token.public_id for one in presented], ARRAY(Text))
+    homes = literal([one.workspace_id for one in presented], ARRAY(Uuid))
+    asked = (
+        func.unnest(ids, homes)
+        .table_valued("id", "workspace_id", name="asked", with_ordinality="number")
+        .render_derived()
     )
-    row: AnyRow | None = (await connection.execute(query)).one_or_none()
-    return row
+    home = (
+        select(
+            membership.workspace_id, membership.role, membership.all_boards_read, membership.all_boards_write,
+            user.name, user.role.label("user_role"),
+        )
+        .join(user, (user.workspace_id == membership.workspace_id) & (user.id == membership.user_id))
+        .where(membership.user_id == credential.subject_id, ~user.is_deleted)
+        .where(or_(asked.c.workspace_id.is_(None), membership.workspace_id == asked.c.workspace_id))
+        .order_by(membership.created_at, membership.workspace_id)
+        .limit(1)
+        .lateral("home")
+    )  # fmt: skip
+    granted = (
+        select(func.array_agg(grant.board_id), func.array_agg(grant.board_id).filter(grant.can_write))
+        .where(grant.workspace_id == home.c.workspace_id, grant.user_id == credential.subject_id)
+        .where(grant.can_read | grant.can_write)
+        .lateral("granted")
+    )
+    query = (
+        select(
+            asked.c.number, *_OF_CREDENTIAL, *_OF_HEAD, credential.subject_id,
+            home.c.name, home.c.user_role, home.c.role, home.c.all_boards_read, home.c.all_boards_write,
+            models.Workspace.id, models.Workspace.name, *granted.columns,
+        )
+        .join_from(asked, credential, credential.id == asked.c.id)
+        .join(home, true())
+        .join(models.Workspace, models.Workspace.id == home.c.workspace_id)
+        .join(models.Head, models.Head.workspace_id == home.c.workspace_id)
+        .join(granted, true())
+        .where(*_counts(kind, now))
+    )  # fmt: skip
+    found = {}
+    for row in await connection.execute(query):
+        one = presented[row[0] - 1]
+        if one.token.matches(row.secret_sha256):
+            found[one] = _user(row, last_use_due=_is_due(row, now))
+    return found
 
 
-def _program(
-    kind: ActorKind,
-    row: AnyRow,
-    expires_at: datetime | None,
-    *,
-    last_use_due: bool,
-) -> Principal:
-    """An agent (its own board, or all where it has none) or a service (everything)."""
-    subject_id, name, role, board_id, workspace_id, workspace_name = row
-    boards = BoardSet(ids=frozenset({board_id})) if board_id is not None else BoardSet(all=True)
-    everything = kind is ActorKind.SERVICE
+def _user(row: AnyRow, *, last_use_due: bool) -> Principal:
+    user_id, name, title, role_name, all_read, all_write, home_id, home_name, readable, writable = row[7:]
+    role = MembershipRole(role_name)
+    everything = role is not MembershipRole.MEMBER
+    boards = BoardSet(all=all_read or all_write, ids=frozenset(readable or ()))
     return Principal(
-        actor=Actor(kind, subject_id, name, role),
-        workspace=Workspace(workspace_id, workspace_name),
-        scope=actor_scope(kind, subject_id, workspace_id, boards, everything=everything),
-        writable=BoardSet(all=True) if everything else boards,
-        expires_at=expires_at,
+        actor=Actor(ActorKind.USER, user_id, name or None, title),
+        workspace=Workspace(home_id, home_name),
+        scope=actor_scope(ActorKind.USER, user_id, home_id, boards, everything=everything),
+        writable=BoardSet(all=everything or all_write, ids=frozenset(writable or ())),
+        head=LogHead(*row[4:7]),
+        role=role,
+        expires_at=row.expires_at,
         last_use_due=last_use_due,
     )
+
+
+def _is_due(row: AnyRow, now: datetime) -> bool:
+    return row.last_used_at is None or row.last_used_at <= now - LAST_USE_EVERY

@@ -75,6 +75,20 @@ def admits(scope: Scope, event: EventRecord) -> bool:
     return event.user_id == scope.user_id or (event.board_id is not None and event.board_id in scope.boards)
 
 
+def places_of(scope: Scope) -> tuple[UUID | None, ...]:
+    """Every event that `admits` lets pass to this scope comes from one of these: a board, an agent, a user; None is anywhere.
+
+    Only for finding those whom an event may concern; it lets more pass than `admits`, which decides.
+    """
+    if scope.everything:
+        return (None,)
+    if scope.agent_id is not None:
+        return (scope.agent_id,)
+    if scope.user_id is None:
+        return ()
+    return (None,) if scope.boards.all else (scope.user_id, *scope.boards.ids)
+
+
 def board_readable_by(scope: Scope) -> ColumnElement[bool]:
     """The condition under which a row of `boards` may be shown to this scope."""
     inside = Board.workspace_id == scope.workspace_id

@@ -15,16 +15,16 @@ from multiprocessing import resource_tracker
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from trailcast import serving
 from trailcast.cli.logs import configure_logging
 from trailcast.cli.stopping import SIGNALS, stop_if_asked
 from trailcast.demo.handout import Address
 from trailcast.embedded.launcher import die_with
 from trailcast.errors import ConfigurationError
-from trailcast.serving import uvicorn_config
+from trailcast.serving import tune, uvicorn_config
 from trailcast.settings import PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
             sentence = f"Nothing can listen on {settings.host}, port {settings.port} ({error}): choose others with HOST=… and PORT=…"
         raise ConfigurationError(f"{sentence}, for instance PORT=8001; PORT=0 takes a free one.") from error
     with listener:
+        tune(listener, settings)
         yield listener
 
 
@@ -58,7 +59,7 @@ def endpoint(settings: Settings, port: int) -> Address:
     return Address(http=f"http://{where}/graphql", ws=f"ws://{where}/graphql")
 
 
-class Server(uvicorn.Server):
+class Server(serving.Server):
     """Stops in order however often it is asked to; that takes `timeout_graceful_shutdown` at most."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler

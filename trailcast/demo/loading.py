@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from resolvers.context import ClientAddress
 from resolvers.log import draft_events, named
-from trailcast.access.principal import Principal, load_principal
+from trailcast.access.principal import Credentials, Principal, load_principal
 from trailcast.access.tokens import parse_token
 from trailcast.clock import Clock, utc_now
 from trailcast.demo.company import Company, Ids, companies
@@ -63,7 +63,7 @@ async def draft_all(
 async def speak_as(connection: AsyncConnection, token: str, now: datetime) -> Principal:
     """The principal behind a token of the demo. Raises Unauthenticated."""
     parsed = parse_token(token)
-    principal = None if parsed is None else await load_principal(connection, parsed, None, now)
+    principal = None if parsed is None else await load_principal(connection, Credentials(parsed), now)
     if principal is None:
         raise Unauthenticated("A token of demo.json does not count any more: make a new one with `token create`.")
     return principal

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from resolvers.context import Credentials
+from trailcast.access.principal import Credentials
 from trailcast.access.tokens import parse_token
 from trailcast.errors import Unauthenticated
 from trailcast.records import ActorKind

@@ -1,12 +1,9 @@
-"""GraphQL over HTTP, and the way into sockets (`trailcast.doors.sockets`): context, authentication, status, media types.
+"""GraphQL over HTTP: context, authentication, status, media types. Sockets have a door of their own (`trailcast.doors.sockets`).
 
-A credential that is presented is looked up before anything is parsed: a bad one is 401, or close code 4403 on a socket. Without one
-a document runs, and whatever needs a principal fails with UNAUTHENTICATED, so that only introspection passes. One context
-serves a whole socket and holds no session; its principal is loaded for each operation anew. A socket does not outlive its credential.
+A credential that is presented is looked up before anything is parsed: a bad one is 401. Without one a document runs, and
+whatever needs a principal fails with UNAUTHENTICATED, so that only introspection passes.
 """
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -17,21 +14,16 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
-from strawberry.types.unset import UNSET, UnsetType
 
-from resolvers.context import Caller, ClientAddress, Context
+from resolvers.context import Caller, Context
 from schema.errors import translate
 from trailcast.doors.credentials import find_credentials
 from trailcast.doors.media import RESPONSE_MEDIA, json_text, negotiate
-from trailcast.doors.services import Services
-from trailcast.doors.sockets import SocketAdapter, SocketHandler
+from trailcast.doors.services import Services, client_address
 from trailcast.errors import TrailcastError, Unauthenticated, Unavailable
 
-USER_AGENT_LENGTH_MAX = 500
 EXPLAINING_HEADERS = {401: {"www-authenticate": "Bearer"}, 405: {"allow": "GET, POST"}}
 STATUS = {Unauthenticated.code: 401, Unavailable.code: 503}
 
@@ -39,26 +31,17 @@ STATUS = {Unauthenticated.code: 401, Unavailable.code: 503}
 class GraphQLDoor(GraphQL[Context, None]):
     """The ASGI application behind `/graphql`."""
 
-    graphql_transport_ws_handler_class = SocketHandler
-    websocket_adapter_class = SocketAdapter
-
     def __init__(self, schema: Schema, services: Services) -> None:
         settings = services.settings
         super().__init__(
             schema,
             graphql_ide="graphiql" if settings.explorer else None,
             allow_queries_via_get=False,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=timedelta(seconds=settings.socket_init_s),
-            max_subscriptions_per_connection=None,  # the socket's handler counts itself, and refuses with a code
-            allowed_origins=settings.origins,
+            subscription_protocols=(),
         )
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
-            return
         request = Request(scope, _bounded(receive, self._services.settings.request_bytes_max))
         try:
             response = await self.run(request)
@@ -71,39 +54,12 @@ class GraphQLDoor(GraphQL[Context, None]):
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
-        """The context of one request or socket. Raises Unauthenticated for a credential that does not count."""
-        services = self._services
-        is_socket = isinstance(request, WebSocket)
-        credentials = None if is_socket else find_credentials(request.headers)
-        caller = Caller(services.database, services.clock, credentials, memo=not is_socket)
+        """The context of one request. Raises Unauthenticated for a credential that does not count."""
+        credentials = find_credentials(request.headers)
+        caller = Caller(self._services.principals, credentials, memo=True)
         if credentials is not None:
             await caller.principal()
-        return Context(
-            caller=caller,
-            database=services.database,
-            writers=services.writers,
-            feed=services.feed,
-            settings=services.settings,
-            clock=services.clock,
-            client=_client(request),
-        )
-
-    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
-        """Let a socket in by the payload of its `connection_init`."""
-        services = self._services
-        try:
-            credentials = find_credentials(context.connection_params or {})
-            caller = Caller(services.database, services.clock, credentials, memo=False)
-            principal = await caller.principal()
-        except Unauthenticated as error:
-            raise ConnectionRejectionError from error
-        if credentials is not None:
-            # One socket speaks in one workspace: not in the next one, should the membership that it came by end.
-            here = replace(credentials, workspace_id=principal.workspace.id)
-            context.caller = Caller(services.database, services.clock, here, memo=False)
-        context.expires_at = principal.expires_at
-        accepted: UnsetType = UNSET
-        return accepted
+        return self._services.context(caller, client_address(request.scope, request.headers))
 
     def parse_json(self, data: str | bytes) -> Any:
         body = super().parse_json(data)
@@ -154,13 +110,6 @@ class GraphQLDoor(GraphQL[Context, None]):
 def _json(body: object, status: int, media: str) -> Response:
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff", **EXPLAINING_HEADERS.get(status, {})}
     return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")
-
-
-def _client(request: Request | WebSocket) -> ClientAddress:
-    agent = request.headers.get("user-agent")
-    return ClientAddress(
-        request.client.host if request.client else None, agent[:USER_AGENT_LENGTH_MAX] if agent else None
-    )
 
 
 def _bounded(receive: Receive, bytes_max: int) -> Receive:

@@ -18,7 +18,8 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _request: Request) -> Response:
-        checks = {"database": "ok", "migrations": "ok"}
+        leaving = self._services.lifecycle.is_leaving
+        checks = {"lifecycle": "leaving" if leaving else "ok", "database": "ok", "migrations": "ok"}
         try:
             async with self._services.database.reading() as connection:
                 revision = await read_revision(connection)

@@ -1,132 +1,346 @@
-"""GraphQL over sockets, by the protocol graphql-transport-ws: message shapes, close codes, and how operations are run.
+"""GraphQL over sockets, by the protocol graphql-transport-ws: who is let in, close codes, and how operations are run.
 
-Source of the protocol: PROTOCOL.md of the npm package graphql-ws. A message that is not one closes the socket with 4400; a bad
-document errors its own operation and leaves the others alive. A socket does not outlive its credential.
+A message that is not one closes the socket with 4400; a bad document errors its own operation and leaves the others alive. A
+socket does not outlive its credential. A running subscription has no task: it is an object that the hub hands events to.
+Source of the protocol: PROTOCOL.md of the npm package graphql-ws.
 """
 
 import asyncio
-from contextlib import aclosing
+import logging
+import random
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
+from uuid import UUID
 
-from graphql import GraphQLError
-from starlette.websockets import WebSocketDisconnect
+import orjson
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 from strawberry import Schema
-from strawberry.asgi import ASGIWebSocketAdapter
-from strawberry.http.exceptions import WebSocketDisconnected
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
+from strawberry.http import process_result
+from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
+from strawberry.types.execution import PreExecutionError
 
-from resolvers.context import Context
-from schema.errors import translate
+from resolvers.context import Caller, ClientAddress
+from schema.errors import translate_all, translated
 from schema.execution.documents import find_syntax_error, is_subscription
-from schema.execution.following import Refused, follow
-from trailcast.doors.media import json_text
-from trailcast.errors import LimitExceeded, Unavailable
+from schema.execution.following import Recipe, Refused, begin, ending
+from trailcast.access.principal import Principal
+from trailcast.doors import messages
+from trailcast.doors.credentials import find_credentials
+from trailcast.doors.services import Services, client_address
+from trailcast.doors.wire import GIVEN_UP, SocketProtocol, wire_of
+from trailcast.errors import LimitExceeded, Unauthenticated, Unavailable
+from trailcast.live.audiences import Delivery
+from trailcast.live.subscription import Subscription
 
-TRY_AGAIN_LATER = 1013
+logger = logging.getLogger(__name__)
 
-
-def find_malformation(message: object) -> str | None:
-    """What makes this no message of the protocol, as far as upstream does not look: the types of its parts."""
-    if not isinstance(message, dict):
-        return "A message must be a JSON object"
-    kind = message.get("type")
-    if not isinstance(kind, str):
-        return "The type must be a string"
-    if kind in {"subscribe", "complete"} and not (isinstance(message.get("id"), str) and message["id"]):
-        return "The id must be a string that is not empty"
-    if kind != "subscribe":
-        return None
-    payload = message.get("payload")
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
-        return "The payload must be an object with a query"
-    if not isinstance(payload.get("variables"), dict | None) or not isinstance(
-        payload.get("operationName"), str | None
-    ):
-        return "variables must be an object, and operationName a string"
-    return None
+SUBPROTOCOL = "graphql-transport-ws"
+TRY_AGAIN_LATER, SERVICE_RESTART = 1013, 1012
+LEAVING = "The server leaves: come back with your cursor"
+LIFETIME_SPREAD = 0.1  # of a lifetime: sockets that came in one moment, after a restart, need not go in one
+CLOSED_PER_TURN_MAX = 200  # sockets, before the event loop gets its turn
+FLUSH_LOOK_S = 0.02
+CLOSE_REASON_BYTES_MAX = 123  # of a close frame
 
 
-class SocketAdapter(ASGIWebSocketAdapter):
-    """A socket that also sends what is encoded already."""
+class Sockets:
+    """The ASGI application for websockets: all sockets of one process."""
 
-    async def send_text(self, text: str) -> None:
+    def __init__(self, schema: Schema, services: Services) -> None:
+        self.schema = schema
+        self.services = services
+        self._origins = normalize_allowed_origins(services.settings.origins)
+        self._open: set[Socket] = set()
+        self._per_principal: Counter[tuple[UUID, UUID]] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        headers = Headers(scope=scope)
+        if self.services.lifecycle.is_leaving:
+            await send({"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"1")]})
+            await send({"type": "websocket.http.response.body", "body": LEAVING.encode()})
+            return
+        if not self._is_welcome(headers):
+            await send({"type": "websocket.close"})
+            return
+        wire = wire_of(scope)
+        ours = SUBPROTOCOL in scope["subprotocols"]
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if ours else None})
+        if not ours:
+            wire.end(4406, "Subprotocol not acceptable")
+            return
+        socket = Socket(self, wire, client_address(scope, headers))
+        # For as long as the socket lives, these would be kept for nothing.
+        scope["headers"] = []
+        del headers
+        self._open.add(socket)
+        self.services.counters.sockets += 1
         try:
-            await self.ws.send_text(text)
-        except WebSocketDisconnect as error:
-            raise WebSocketDisconnected from error
+            await socket.run(receive)
+        finally:
+            self._open.discard(socket)
+            self.services.counters.sockets -= 1
+
+    def enter(self, principal: Principal) -> bool:
+        """Count a socket of this principal; False where it has as many as it may."""
+        key = principal.workspace.id, principal.actor.id
+        if self._per_principal[key] >= self.services.settings.sockets_per_principal_max:
+            return False
+        self._per_principal[key] += 1
+        return True
+
+    def exit(self, principal: Principal) -> None:
+        """The socket of this principal is gone."""
+        key = principal.workspace.id, principal.actor.id
+        self._per_principal[key] -= 1
+        if not self._per_principal[key]:
+            del self._per_principal[key]
+
+    async def leave(self, deadline: float) -> None:
+        """Close every socket with 1012 as soon as it has got what was on its way to it; at the deadline, in the loop's time, all."""
+        loop = asyncio.get_running_loop()
+        waiting = set(self._open)
+        while waiting:
+            late = loop.time() >= deadline
+            for number, socket in enumerate(list(waiting), start=1):
+                if late or socket.is_flushed:
+                    socket.close(SERVICE_RESTART, LEAVING)
+                    waiting.discard(socket)
+                if number % CLOSED_PER_TURN_MAX == 0:
+                    await asyncio.sleep(0)
+            waiting &= self._open
+            if waiting:
+                await asyncio.sleep(FLUSH_LOOK_S)
+
+    def _is_welcome(self, headers: Headers) -> bool:
+        """Whether it is no page of a foreign origin. Programs send no Origin."""
+        origin = headers.get("origin")
+        if origin is None or "*" in self._origins or is_same_origin(origin, headers.get("host")):
+            return True
+        return normalize_origin(origin) in self._origins
 
 
-class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """One socket. Ends it when its credential does, and keeps one bad document from ending the others."""
+class Socket:
+    """One socket, from its acceptance to its end."""
 
-    _expiry: asyncio.TimerHandle | None = None
+    __slots__ = ("_client", "_door", "_introduced", "_operations", "_principal", "_timer", "caller", "wire")
 
-    async def handle_message(self, message: Any) -> None:
-        problem = find_malformation(message)
+    def __init__(self, door: Sockets, wire: SocketProtocol, client: ClientAddress) -> None:
+        self._door = door
+        self._client = client
+        self._introduced = False
+        self._operations: dict[str, Operation] = {}
+        self._principal: Principal | None = None
+        settings = door.services.settings
+        self._timer = asyncio.get_running_loop().call_later(
+            settings.socket_init_s, self.close, 4408, "Connection initialisation timeout"
+        )
+        self.caller: Caller | None = None
+        self.wire = wire
+        wire.stall_s = settings.socket_stall_s
+        wire.on_given_up = self._count_given_up
+
+    @property
+    def is_flushed(self) -> bool:
+        """Whether nothing is on its way to the client."""
+        return self.wire.is_flushed and all(operation.is_flushed for operation in self._operations.values())
+
+    async def run(self, receive: Receive) -> None:
+        """Deal with messages until the socket is gone."""
+        try:
+            while (event := await receive())["type"] != "websocket.disconnect":
+                if self.wire.is_open:
+                    await self._deal_with(event.get("text"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, a socket does not end without a word
+            translated(error)  # which logs it
+            self.close(4500, "Internal server error")
+        finally:
+            self._timer.cancel()
+            for operation in list(self._operations.values()):
+                operation.cancel()
+            if self._principal is not None:
+                self._door.exit(self._principal)
+
+    def close(self, code: int, reason: str) -> None:
+        """End the socket. What was written before arrives before."""
+        self.wire.end(code, reason.encode()[:CLOSE_REASON_BYTES_MAX].decode(errors="ignore"))
+
+    def forget(self, operation_id: str) -> None:
+        """The operation is over; its id is free."""
+        self._operations.pop(operation_id, None)
+
+    async def _deal_with(self, text: str | None) -> None:
+        if text is None:
+            self.close(4400, "WebSocket message type must be text")
+            return
+        try:
+            message = orjson.loads(text)
+        except ValueError:
+            self.close(4400, "WebSocket message must be valid JSON")
+            return
+        problem = messages.find_malformation(message)
         if problem is not None:
-            await self.handle_invalid_message(problem)
+            self.close(4400, problem)
             return
-        await super().handle_message(message)
+        match message["type"]:
+            case "connection_init":
+                await self._introduce(message.get("payload", {}))
+            case "ping":
+                self.wire.write(messages.PONG)
+            case "subscribe":
+                self._subscribe(message["id"], message["payload"])
+            case "complete":
+                operation = self._operations.pop(message["id"], None)
+                if operation is not None:
+                    operation.cancel()
 
-    async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        operations_max = self.context.settings.subscriptions_per_socket_max
-        if len(self.operations) < operations_max or message["id"] in self.operations:
-            await super().handle_subscribe(message)
+    async def _introduce(self, payload: dict[str, object]) -> None:
+        """Let the socket in by the payload of its `connection_init`."""
+        if self._introduced:
+            self.close(4429, "Too many initialisation requests")
             return
-        error = LimitExceeded(f"A socket may run {operations_max} operations at once: end one, or open another socket.")
-        refusal = translate(GraphQLError(error.message, original_error=error))
-        await self.send_message({"id": message["id"], "type": "error", "payload": [refusal.formatted]})
-
-    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        self._introduced = True
+        self._timer.cancel()
+        services = self._door.services
         try:
-            await super().handle_connection_init(message)
-        except Unavailable as error:
+            async with asyncio.timeout(services.settings.socket_init_s):
+                credentials = find_credentials(payload)
+                principal = await Caller(services.principals, credentials, memo=False).principal()
+        except Unauthenticated:
+            self.close(4403, "Forbidden")
+            return
+        except (Unavailable, TimeoutError):
             # Not 4403, which says that the credential is at fault and that coming back is no use.
-            await self.websocket.close(code=TRY_AGAIN_LATER, reason=error.message)
-        expires_at = self.context.expires_at
-        if self.connection_acknowledged and expires_at is not None and self._expiry is None:
-            left = max(expires_at - self.context.clock(), timedelta(0)).total_seconds()
-            loop = asyncio.get_running_loop()
-            self._expiry = loop.call_later(left, lambda: loop.create_task(self._close_expired()))
+            self.close(TRY_AGAIN_LATER, Unavailable().message)
+            return
+        if not self._door.enter(principal):
+            most = services.settings.sockets_per_principal_max
+            self.close(TRY_AGAIN_LATER, f"LIMIT_EXCEEDED: {most} sockets are open in your name: close one")
+            return
+        self._principal = principal
+        assert credentials is not None
+        # One socket speaks in one workspace: not in the next one, should the membership that it came by end.
+        here = replace(credentials, workspace_id=principal.workspace.id)
+        self.caller = Caller(services.principals, here, memo=False)
+        self._live_until(principal)
+        self.wire.write(messages.ACKNOWLEDGED)
 
-    async def shutdown(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        await super().shutdown()
+    def _live_until(self, principal: Principal) -> None:
+        """Have the socket end with its credential, or when it is old."""
+        settings, clock = self._door.services.settings, self._door.services.clock
+        lifetime_s = settings.socket_lifetime_s * (1 - LIFETIME_SPREAD * random.random())  # noqa: S311 - spreads load
+        left_s, code, reason = lifetime_s, GIVEN_UP, "This socket is old: open another"
+        if principal.expires_at is not None:
+            credential_s = max(principal.expires_at - clock(), timedelta(0)).total_seconds()
+            if credential_s < left_s:
+                left_s, code, reason = credential_s, 4403, "Forbidden"
+        self._timer = asyncio.get_running_loop().call_later(left_s, self.close, code, reason)
 
-    async def _close_expired(self) -> None:
-        await self.websocket.close(code=4403, reason="Forbidden")
+    def _subscribe(self, operation_id: str, payload: dict[str, Any]) -> None:
+        if self.caller is None:
+            self.close(4401, "Unauthorized")
+            return
+        if operation_id in self._operations:
+            self.close(4409, f"Subscriber for {operation_id} already exists")
+            return
+        if self._door.services.lifecycle.is_leaving:
+            self.close(SERVICE_RESTART, LEAVING)
+            return
+        most = self._door.services.settings.subscriptions_per_socket_max
+        if len(self._operations) >= most:
+            error = LimitExceeded(f"A socket may run {most} operations at once: end one, or open another socket.")
+            self.wire.write(messages.refusal(operation_id, [translated(error)]))
+            return
+        self._operations[operation_id] = operation = Operation(self, operation_id)
+        operation.begin(payload)
 
-    async def run_operation(self, operation: Operation[Context, None]) -> None:
-        """A subscription is run by `schema.execution.following`, which shares the work; anything else by strawberry."""
-        syntax_error = find_syntax_error(operation.query)
+    async def execute(self, payload: dict[str, Any]) -> tuple[Recipe, Subscription] | dict[str, object]:
+        """A subscription that stands, or the answer of a query or a mutation. Raises Refused."""
+        assert self.caller is not None
+        text, variables, name = payload["query"], payload.get("variables"), payload.get("operationName")
+        context = self._door.services.context(self.caller, self._client)
+        syntax_error = find_syntax_error(text)
         if syntax_error is not None:
-            await operation.send_initial_errors([translate(syntax_error)])
-            return
-        if not is_subscription(operation.query, operation.operation_name):
-            await super().run_operation(operation)
-            return
-        try:
-            payloads = await follow(
-                cast("Schema", self.schema),
-                operation.query,
-                operation.variables,
-                operation.operation_name,
-                self.context,
-            )
-        except Refused as refused:
-            await operation.send_initial_errors(refused.errors)
-            return
-        socket = cast("SocketAdapter", self.websocket)
-        head = f'{{"id":{json_text(operation.id)},"type":"next","payload":'
-        async with aclosing(payloads):
-            async for payload in payloads:
-                await socket.send_text(f"{head}{payload}}}")
-        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+            raise Refused(translate_all([syntax_error]))
+        if is_subscription(text, name):
+            return await begin(self._door.schema, text, variables, name, context)
+        result = await self._door.schema.execute(text, variables, context_value=context, operation_name=name)
+        if isinstance(result, PreExecutionError):
+            raise Refused(translate_all(result.errors or []))
+        return dict(process_result(result))
 
-    @staticmethod
-    def _get_pre_execution_close_reason(_error: GraphQLError) -> str | None:
-        # Upstream closes the socket for a syntax error, and with it every other operation on it.
-        return None
+    def _count_given_up(self) -> None:
+        self._door.services.counters.sockets_stalled += 1
+
+
+class Operation:
+    """One operation of a socket. Of a subscription, the sink."""
+
+    __slots__ = ("_head", "_id", "_recipe", "_socket", "_subscription", "_task")
+
+    def __init__(self, socket: Socket, operation_id: str) -> None:
+        self._socket = socket
+        self._id = operation_id
+        self._head = messages.next_head(operation_id)
+        self._recipe: Recipe | None = None
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, payload: dict[str, Any]) -> None:
+        self._task = asyncio.create_task(self._run(payload), name="trailcast-operation")
+
+    def cancel(self) -> None:
+        """End it without a word; the client is gone, or has said that it wants no more."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._subscription is not None:
+            self._subscription.close()
+
+    @property
+    def is_flushed(self) -> bool:
+        """Whether nothing is on its way: the answer is sent, or what there was to follow was handed over."""
+        return self._task is None and self._subscription is not None and self._subscription.is_live
+
+    # -- the sink
+
+    @property
+    def is_ready(self) -> bool:
+        return self._socket.wire.is_writable
+
+    async def until_ready(self) -> None:
+        await self._socket.wire.until_writable()
+
+    def put(self, delivery: Delivery) -> None:
+        assert self._recipe is not None
+        self._socket.wire.write(b"%b%b}" % (self._head, self._recipe.answer(delivery)))
+
+    def end(self, error: Exception) -> None:
+        self._finish(b"%b%b}" % (self._head, ending(error)), messages.complete(self._id))
+        if self._subscription is not None:
+            self._subscription.close()
+
+    async def _run(self, payload: dict[str, Any]) -> None:
+        try:
+            made = await self._socket.execute(payload)
+        except Refused as refused:
+            self._finish(messages.refusal(self._id, refused.errors))
+        except Exception as error:  # noqa: BLE001 - whatever it is, this operation ends with it and no other
+            self._finish(messages.refusal(self._id, [translated(error)]))
+        else:
+            # Without an await since the subscription was made: a cancellation cannot come between and leave it open.
+            if isinstance(made, tuple):
+                self._recipe, self._subscription = made
+                self._subscription.attach(self)
+            else:
+                answer = orjson.dumps(made)
+                self._finish(b"%b%b}" % (self._head, answer), messages.complete(self._id))
+        finally:
+            self._task = None
+
+    def _finish(self, *last: bytes) -> None:
+        self._socket.forget(self._id)
+        for message in last:
+            self._socket.wire.write(message)

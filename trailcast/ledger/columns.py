@@ -7,7 +7,7 @@ behind it are read, and a table is joined only where one of its columns is wante
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, select
@@ -159,14 +159,28 @@ def comment_rows(scope: Scope, selection: Selection) -> EventRows:
     return EventRows(scope, selection, CommentRecord)
 
 
-def shown_to(scope: Scope, event: EventRecord) -> EventRecord:
-    """An event that was read for everybody, without the parts that this scope may not see. The event stays as it is."""
-    hidden: dict[str, Any] = {}
-    if not scope.sees_client_address and (event.ip_address is not None or event.user_agent is not None):
-        hidden = dict.fromkeys(CLIENT_ADDRESS)
+class Variant(NamedTuple):
+    """What is hidden of an event that a scope may see. Scopes for which this is equal are shown the same of that event."""
+
+    client_address: bool
+    task_board: bool
+
+
+def variant_for(scope: Scope, event: EventRecord) -> Variant:
+    """What this scope may not see of an event that was read for everybody."""
     task = event.task
-    if task is not None and task.board is not None and _is_hidden(scope, task.board, event.board_id):
-        hidden["task"] = replace(task, board=None)
+    return Variant(
+        client_address=not scope.sees_client_address
+        and (event.ip_address is not None or event.user_agent is not None),
+        task_board=task is not None and task.board is not None and _is_hidden(scope, task.board, event.board_id),
+    )
+
+
+def shown_as(variant: Variant, event: EventRecord) -> EventRecord:
+    """The event without the parts that are hidden. The event itself stays as it is."""
+    hidden: dict[str, Any] = dict.fromkeys(CLIENT_ADDRESS) if variant.client_address else {}
+    if variant.task_board and event.task is not None:
+        hidden["task"] = replace(event.task, board=None)
     return replace(event, **hidden) if hidden else event
 
 

@@ -6,7 +6,6 @@ that a page costs what its rows cost, wherever it lies.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Event, Head
+from trailcast.access.principal import LogHead
 from trailcast.access.scope import BoardSet, Scope
 from trailcast.ledger.columns import EVERYTHING, EventRows, Selection, comment_rows
 from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, holds_text
@@ -28,15 +28,6 @@ from trailcast.records import (
     PageInfo,
     PageRequest,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LogHead:
-    """Where a workspace's log ends and begins, and which version of its access rights is in force."""
-
-    last_sequence: int
-    first_sequence: int
-    access_version: int
 
 
 def rows_for(scope: Scope, wanted: EventFilter, selection: Selection) -> EventRows:

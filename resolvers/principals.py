@@ -1,0 +1,72 @@
+"""Looks up who calls, for all operations of one process. What is asked for while a look-up is under way goes with the next one.
+
+So a burst of a thousand sockets costs a few statements and one connection, and a lone caller waits for nobody. An answer is never
+taken from a look-up that began before it was asked for: rights that ended before a call do not count for it. Nothing is kept
+beyond a look-up. Also notes the last use of credentials, at most once a minute each and behind the callers' backs.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Collection
+from itertools import islice
+
+from trailcast.access.principal import Credentials, Principal, load_principals, touch_credentials
+from trailcast.clock import Clock
+from trailcast.errors import Unavailable
+from trailcast.ledger.database import Database
+
+CREDENTIALS_PER_LOOK_UP_MAX = 500
+
+
+class Principals:
+    """One per process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._asked: dict[Credentials, list[asyncio.Future[Principal | None]]] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._touching: asyncio.Task[None] | None = None
+
+    async def load(self, credentials: Credentials) -> Principal | None:
+        """The principal as it stands now, or None. Raises Unavailable."""
+        future: asyncio.Future[Principal | None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(credentials, []).append(future)
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look_up(), name="trailcast-principals")
+        return await future
+
+    async def _look_up(self) -> None:
+        try:
+            while self._asked:
+                taken = dict(islice(self._asked.items(), CREDENTIALS_PER_LOOK_UP_MAX))
+                for credentials in taken:
+                    del self._asked[credentials]
+                await self._answer(taken)
+        finally:
+            self._looking = None
+
+    async def _answer(self, taken: dict[Credentials, list[asyncio.Future[Principal | None]]]) -> None:
+        now = self._clock()
+        try:
+            async with self._database.reading() as connection:
+                found = await load_principals(connection, taken, now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who asked
+            for future in (future for futures in taken.values() for future in futures if not future.done()):
+                # One each: an exception that is raised in many places collects the tracebacks of all.
+                future.set_exception(Unavailable() if isinstance(error, Unavailable) else error)
+            return
+        for credentials, futures in taken.items():
+            for future in futures:
+                if not future.done():
+                    future.set_result(found.get(credentials))
+        due = {one.token.public_id for one, principal in found.items() if principal.last_use_due}
+        if due and self._touching is None:
+            self._touching = asyncio.create_task(self._touch(due), name="trailcast-last-use")
+
+    async def _touch(self, public_ids: Collection[str]) -> None:
+        # A read must not fail because a note about it cannot be written; the next use is noted again.
+        with contextlib.suppress(Unavailable):
+            async with self._database.writing() as connection:
+                await touch_credentials(connection, sorted(public_ids), self._clock())
+        self._touching = None
