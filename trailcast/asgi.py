@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from resolvers.principals import Principals
 from schema.build import build
 from trailcast.clock import Clock, utc_now
+from trailcast.doors.admission import Admission
 from trailcast.doors.graphql import GraphQLDoor
 from trailcast.doors.health import Health
 from trailcast.doors.services import Services
@@ -70,7 +71,8 @@ class Server:
         )
         feed = Feed(Shared(database, hub, settings, self._clock, counters))
         principals = Principals(database, self._clock)
-        services = Services(settings, self._clock, database, principals, writers, feed, bell, counters)
+        admission = Admission(settings.sockets_per_principal_max)
+        services = Services(settings, self._clock, database, principals, writers, feed, bell, counters, admission)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.dispose)
             await stack.enter_async_context(doorbell.connected())
@@ -88,8 +90,10 @@ class Server:
     async def leave(self) -> None:
         """Let nobody in any more, and bring to an end what is under way, in the time that the settings give."""
         assert self._sockets is not None
+        assert self._door is not None
         self._sockets.services.lifecycle.is_leaving = True
-        await self._sockets.leave(asyncio.get_running_loop().time() + self._settings.leaving_s)
+        deadline = asyncio.get_running_loop().time() + self._settings.leaving_s
+        await asyncio.gather(self._sockets.leave(deadline), self._door.streams.leave(deadline))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What comes to `/graphql`, as it is."""

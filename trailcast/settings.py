@@ -1,4 +1,4 @@
-"""Every knob: its name, unit, default and bounds. Read once from the environment; nothing else reads the environment.
+"""Every knob: its name, unit, default and bounds. Read once from the environment; nothing else reads it, but `tail` its token.
 
 A name in the environment is `TRAILCAST_` + the field in capitals; `HOST` and `PORT` are accepted bare as well, because that is
 what process managers set. `docs/settings.md` shows the same table and a test compares the two. A value out of bounds stops the

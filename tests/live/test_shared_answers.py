@@ -100,7 +100,9 @@ async def test_members_of_different_rights_who_are_shown_the_same_share_it(
 async def test_readers_that_came_back_with_different_cursors_share_again(
     gql: Client, server: RunningServer, world: World, executed: list[Delivery]
 ) -> None:
-    document = "subscription ($after: String, $long: Boolean!) { commentAdded(after: $after) { message author @include(if: $long) { name } } }"
+    document = """subscription ($after: String, $long: Boolean!) {
+      commentAdded(after: $after) { message author @include(if: $long) { name } }
+    }"""
     readers = [({"after": cursor(world, 20 - number), "long": number == 2}) for number in range(3)]
     async with open_socket(server.ws, world.token("owner")) as socket:
         for number, variables in enumerate(readers):

@@ -5,7 +5,7 @@ What a command is asked for goes to stdout and can be piped; progress and advice
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -116,6 +116,33 @@ def demo(*, live: bool) -> None:
         from trailcast.cli.running import demo as demonstrate
 
         demonstrate(settings, _say_next, live=live)
+
+
+@main.command()
+@click.option("--url", help="ws:// or wss:// address of /graphql. Unset: the server of HOST and PORT.")
+@click.option(
+    "--token-file",
+    type=click.File(errors="replace"),
+    metavar="PATH",
+    help="Holds the token, in place of TRAILCAST_TOKEN in the environment.",
+)
+@click.option("--workspace", type=click.UUID, help="Its id, for users who belong to several.")
+@click.option("--board", type=click.UUID, help="Only what belongs to this board.")
+@click.option("--task", type=click.UUID, help="Only what concerns this task.")
+@click.option("--agent", type=click.UUID, help="Only what this agent did.")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only events of this type; may be repeated.")
+@click.option("--after", metavar="CURSOR", help="Go on after this cursor. Without --since either: from now on.")
+@click.option("--since", metavar="TIME", help="Begin with what was recorded then or later (2026-11-22T08:00:00Z).")
+@click.option("--comments", is_flag=True, help="Comments on tasks instead of events of every type.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each, with its cursor.")
+@click.pass_context
+def tail(context: click.Context, /, *, url: str | None, token_file: TextIO | None, **asked: Any) -> None:
+    """Follow the log of a server, over any lost connection, until Ctrl-C. The token is read from TRAILCAST_TOKEN."""
+    with until_stopped():
+        settings = _settings()
+        from trailcast.cli.tail import Asked, follow_in_terminal, read_token
+
+        context.exit(follow_in_terminal(settings, url, read_token(token_file), Asked(**asked), _say))
 
 
 @main.command("print-schema")

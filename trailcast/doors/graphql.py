@@ -22,10 +22,11 @@ from schema.errors import translate
 from trailcast.doors.credentials import find_credentials
 from trailcast.doors.media import RESPONSE_MEDIA, json_text, negotiate
 from trailcast.doors.services import Services, client_address
-from trailcast.errors import TrailcastError, Unauthenticated, Unavailable
+from trailcast.doors.streams import EventStreams, begins_subscription, is_asked_for
+from trailcast.errors import LimitExceeded, TrailcastError, Unauthenticated, Unavailable
 
 EXPLAINING_HEADERS = {401: {"www-authenticate": "Bearer"}, 405: {"allow": "GET, POST"}}
-STATUS = {Unauthenticated.code: 401, Unavailable.code: 503}
+STATUS = {Unauthenticated.code: 401, LimitExceeded.code: 429, Unavailable.code: 503}
 
 
 class GraphQLDoor(GraphQL[Context, None]):
@@ -40,11 +41,13 @@ class GraphQLDoor(GraphQL[Context, None]):
             subscription_protocols=(),
         )
         self._services = services
+        self.streams = EventStreams(schema, services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, _bounded(receive, self._services.settings.request_bytes_max))
         try:
-            response = await self.run(request)
+            accept = request.headers.get("accept", "")
+            response = await (self._stream(request) if is_asked_for(accept) else self.run(request))
         except HTTPException as error:
             response = self._refusal(request, error.reason, "BAD_REQUEST", error.status_code)
         except TrailcastError as error:
@@ -60,6 +63,22 @@ class GraphQLDoor(GraphQL[Context, None]):
         if credentials is not None:
             await caller.principal()
         return self._services.context(caller, client_address(request.scope, request.headers))
+
+    async def _stream(self, request: Request) -> Response:
+        """The answer as events. Raises HTTPException, Refused, TrailcastError."""
+        if self._services.lifecycle.is_leaving:
+            raise Unavailable
+        adapter = self.request_adapter_class(request)
+        if not self.is_request_allowed(adapter):
+            raise HTTPException(405, "GraphQL only supports GET and POST requests.")
+        context = await self.get_context(request, Response())
+        asked = await self.parse_http_body(adapter)
+        if isinstance(asked, list) or asked.query is None:
+            raise HTTPException(400, "Send one operation, with a query.")
+        if request.method == "GET" and not begins_subscription(asked.query, asked.operation_name):
+            raise HTTPException(405, "By GET only subscriptions are streamed: use POST.")
+        context.resume_after = request.headers.get("last-event-id")
+        return await self.streams.respond(asked.query, asked.variables, asked.operation_name, context)
 
     def parse_json(self, data: str | bytes) -> Any:
         body = super().parse_json(data)

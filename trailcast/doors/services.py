@@ -8,6 +8,7 @@ from starlette.types import Scope
 from resolvers.context import Caller, ClientAddress, Context
 from resolvers.principals import Principals
 from trailcast.clock import Clock
+from trailcast.doors.admission import Admission
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
 from trailcast.live.counters import Counters
@@ -37,6 +38,7 @@ class Services:
     feed: Feed
     bell: PostgresBackend
     counters: Counters
+    admission: Admission
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 
     def context(self, caller: Caller, client: ClientAddress, resume_after: str | None = None) -> Context:

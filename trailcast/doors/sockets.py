@@ -8,11 +8,9 @@ Source of the protocol: PROTOCOL.md of the npm package graphql-ws.
 import asyncio
 import logging
 import random
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import orjson
 from starlette.datastructures import Headers
@@ -54,7 +52,6 @@ class Sockets:
         self.services = services
         self._origins = normalize_allowed_origins(services.settings.origins)
         self._open: set[Socket] = set()
-        self._per_principal: Counter[tuple[UUID, UUID]] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -83,21 +80,6 @@ class Sockets:
         finally:
             self._open.discard(socket)
             self.services.counters.sockets -= 1
-
-    def enter(self, principal: Principal) -> bool:
-        """Count a socket of this principal; False where it has as many as it may."""
-        key = principal.workspace.id, principal.actor.id
-        if self._per_principal[key] >= self.services.settings.sockets_per_principal_max:
-            return False
-        self._per_principal[key] += 1
-        return True
-
-    def exit(self, principal: Principal) -> None:
-        """The socket of this principal is gone."""
-        key = principal.workspace.id, principal.actor.id
-        self._per_principal[key] -= 1
-        if not self._per_principal[key]:
-            del self._per_principal[key]
 
     async def leave(self, deadline: float) -> None:
         """Close every socket with 1012 as soon as it has got what was on its way to it; at the deadline, in the loop's time, all."""
@@ -162,7 +144,7 @@ class Socket:
             for operation in list(self._operations.values()):
                 operation.cancel()
             if self._principal is not None:
-                self._door.exit(self._principal)
+                self._door.services.admission.exit(self._principal)
 
     def close(self, code: int, reason: str) -> None:
         """End the socket. What was written before arrives before."""
@@ -216,9 +198,8 @@ class Socket:
             # Not 4403, which says that the credential is at fault and that coming back is no use.
             self.close(TRY_AGAIN_LATER, Unavailable().message)
             return
-        if not self._door.enter(principal):
-            most = services.settings.sockets_per_principal_max
-            self.close(TRY_AGAIN_LATER, f"LIMIT_EXCEEDED: {most} sockets are open in your name: close one")
+        if not services.admission.enter(principal):
+            self.close(TRY_AGAIN_LATER, f"LIMIT_EXCEEDED: {services.admission.refusal}")
             return
         self._principal = principal
         assert credentials is not None

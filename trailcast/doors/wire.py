@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
 GIVEN_UP = 4410
+GIVEN_UP_CLOSE_S = 0.5  # for the kernel to take the close frame, which a peer that wakes up then reads
 _EXTENSION = "trailcast.wire"
 
 
@@ -100,6 +101,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.is_open and self.on_given_up is not None:
             self.on_given_up()
         self.end(GIVEN_UP, reason)
+        if self.close_timer is not None:
+            # It will not answer the close frame either, and what waits for it here would be kept until the kernel gives up.
+            self.close_timer.cancel()
+            self.close_timer = self.loop.call_later(GIVEN_UP_CLOSE_S, self.transport.abort)
         # Whoever waits for the peer to take something waits no longer.
         self.writable.set()
 

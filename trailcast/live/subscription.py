@@ -56,7 +56,7 @@ class Channel:
     """A sink for those who read in a loop: takes an event only while somebody waits for it."""
 
     def __init__(self) -> None:
-        self._taker: asyncio.Future[Delivery] | None = None
+        self._taker: asyncio.Future[Delivery | None] | None = None
         self._taking = asyncio.Event()
         self._error: Exception | None = None
 
@@ -78,16 +78,26 @@ class Channel:
         if self._taker is not None and not self._taker.done():
             self._taker.set_exception(error)
 
-    async def take(self) -> Delivery:
-        """The next event. Raises what ended the subscription."""
+    async def take(self, timeout_s: float | None = None) -> Delivery | None:
+        """The next event; None when there was none in time. Raises what ended the subscription."""
         if self._error is not None:
             raise self._error
-        self._taker = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._taker = loop.create_future()
         self._taking.set()
+        # A timer, not a cancellation: that could come when the event is there already, and lose it.
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self._give_nothing, self._taker)
         try:
             return await self._taker
         finally:
             self._taker = None
+            if timer is not None:
+                timer.cancel()
+
+    @staticmethod
+    def _give_nothing(taker: asyncio.Future[Delivery | None]) -> None:
+        if not taker.done():
+            taker.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,9 @@ class Subscription:
         self.attach(channel)
         try:
             while True:
-                yield await channel.take()
+                delivery = await channel.take()
+                assert delivery is not None
+                yield delivery
         finally:
             self.close()
 

@@ -1,0 +1,130 @@
+"""Subscriptions as server-sent events, for clients without websockets: GraphQL over SSE, in "distinct connections" mode.
+
+Each item is `event: next` with the payload as `data` and its cursor as `id`, so that `Last-Event-ID`, which clients send when
+they come back, means `after` (and counts before it). The end is `event: complete`; a stream that ends without one was cut, and goes on
+from its last id. A comment line now and then keeps proxies awake. A reader that takes nothing is dropped by the kernel
+(`trailcast.serving.tune`), and until then costs one event and its queue.
+Source of the protocol: PROTOCOL.md of the npm package graphql-sse.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+from strawberry import Schema
+from strawberry.http import process_result
+from strawberry.types.execution import PreExecutionError
+
+from resolvers.context import Context
+from schema.errors import translate_all
+from schema.execution.documents import find_syntax_error, is_subscription
+from schema.execution.following import Recipe, Refused, begin, ending
+from trailcast.access.principal import Principal
+from trailcast.doors.services import Services
+from trailcast.errors import LimitExceeded
+from trailcast.live.audiences import Delivery
+from trailcast.live.subscription import Channel, Subscription
+
+MEDIA = "text/event-stream"
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff", "x-accel-buffering": "no"}
+COMPLETE = b"event: complete\ndata:\n\n"
+KEEP_ALIVE = b":\n\n"
+FLUSH_LOOK_S = 0.02
+
+
+class Cut(Exception):
+    """The stream ends here, and goes on elsewhere: nothing is said."""
+
+
+def is_asked_for(accept: str) -> bool:
+    """Whether a client that sends this `Accept` reads events."""
+    return any(part.partition(";")[0].strip().lower() == MEDIA for part in accept.split(","))
+
+
+def begins_subscription(text: str, operation_name: str | None) -> bool:
+    """Whether this is a subscription. What is no document is none."""
+    return find_syntax_error(text) is None and is_subscription(text, operation_name)
+
+
+class EventStreams:
+    """All event streams of one process."""
+
+    def __init__(self, schema: Schema, services: Services) -> None:
+        self._schema = schema
+        self._services = services
+        self._open: set[tuple[Channel, Subscription]] = set()
+
+    async def respond(
+        self, text: str, variables: dict[str, object] | None, operation_name: str | None, context: Context
+    ) -> Response:
+        """The stream of a subscription, or the one answer of another operation, or the errors of one that did not begin: these too as
+        events, because clients take any other status for a reason to come back. Raises LimitExceeded, Unauthenticated, Unavailable."""
+        try:
+            if begins_subscription(text, operation_name):
+                return await self._follow(text, variables, operation_name, context)
+            result = await self._schema.execute(text, variables, context_value=context, operation_name=operation_name)
+        except Refused as refused:
+            return _answer({"errors": [error.formatted for error in refused.errors]})
+        if isinstance(result, PreExecutionError):
+            return _answer({"errors": [error.formatted for error in translate_all(result.errors or [])]})
+        return _answer(process_result(result))
+
+    async def _follow(
+        self, text: str, variables: dict[str, object] | None, operation_name: str | None, context: Context
+    ) -> Response:
+        principal = await context.caller.principal()
+        admission = self._services.admission
+        if not admission.enter(principal):
+            raise LimitExceeded(f"{admission.refusal}.")
+        try:
+            recipe, subscription = await begin(self._schema, text, variables, operation_name, context)
+        except BaseException:
+            admission.exit(principal)
+            raise
+        return StreamingResponse(self._events(recipe, subscription, principal), headers=HEADERS, media_type=MEDIA)
+
+    async def leave(self, deadline: float) -> None:
+        """Cut every stream as soon as it has handed out what was on its way; at the deadline, in the loop's time, all."""
+        loop = asyncio.get_running_loop()
+        while self._open:
+            late = loop.time() >= deadline
+            for channel, subscription in list(self._open):
+                if late or (subscription.is_live and channel.is_ready):
+                    channel.end(Cut())
+            await asyncio.sleep(FLUSH_LOOK_S)
+
+    async def _events(self, recipe: Recipe, subscription: Subscription, principal: Principal) -> AsyncGenerator[bytes]:
+        settings = self._services.settings
+        channel = Channel()
+        entry = channel, subscription
+        lifetime = asyncio.get_running_loop().call_later(settings.socket_lifetime_s, channel.end, Cut())
+        self._open.add(entry)
+        try:
+            subscription.attach(channel)
+            # At once, so that the client knows that it is connected.
+            yield KEEP_ALIVE
+            while True:
+                delivery = await channel.take(settings.socket_ping_s)
+                yield KEEP_ALIVE if delivery is None else _of(recipe, delivery)
+        except Cut:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever ended the stream, the client is told as much as it may know
+            yield _item(ending(error)) + COMPLETE
+        finally:
+            self._open.discard(entry)
+            lifetime.cancel()
+            subscription.close()
+            self._services.admission.exit(principal)
+
+
+def _of(recipe: Recipe, delivery: Delivery) -> bytes:
+    return b"id: %b\n%b" % ((delivery.event.cursor or "").encode(), _item(recipe.answer(delivery)))
+
+
+def _item(payload: bytes) -> bytes:
+    return b"event: next\ndata: %b\n\n" % payload
+
+
+def _answer(payload: object) -> Response:
+    return Response(_item(orjson.dumps(payload)) + COMPLETE, headers=HEADERS, media_type=MEDIA)
