@@ -1,6 +1,6 @@
 # Every target is a line over scripts/, which CI and people call alike. `make TARGET ARGS="…"` passes arguments on;
 # HOST=, PORT=, TRAILCAST_DATA_DIR= and PYTHON= may be given the same way, or in the environment.
-.PHONY: help run test check format schema lock clean
+.PHONY: help run test check format schema lock bench soak clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,6 +24,12 @@ schema: ## write schema.graphql from the code
 
 lock: ## write the locked requirements (ARGS=--upgrade: with newer versions)
 	@exec scripts/lock $(ARGS)
+
+bench: ## measure, and print ratios (ARGS="fanout --subscribers 1000"; see bench/README.md)
+	@exec scripts/bench $(or $(ARGS),fanout)
+
+soak: ## ten long runs under kills and restarts; counts what was lost or repeated (ARGS="--runs 1 --events 2000")
+	@exec scripts/soak $(ARGS)
 
 clean: ## remove environments and caches; the data stays
 	@exec scripts/clean

@@ -6,7 +6,7 @@ beyond a look-up. Also notes the last use of credentials, at most once a minute 
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Collection
 from itertools import islice
 
@@ -14,6 +14,8 @@ from trailcast.access.principal import Credentials, Principal, load_principals, 
 from trailcast.clock import Clock
 from trailcast.errors import Unavailable
 from trailcast.ledger.database import Database
+
+logger = logging.getLogger(__name__)
 
 CREDENTIALS_PER_LOOK_UP_MAX = 500
 
@@ -66,7 +68,12 @@ class Principals:
 
     async def _touch(self, public_ids: Collection[str]) -> None:
         # A read must not fail because a note about it cannot be written; the next use is noted again.
-        with contextlib.suppress(Unavailable):
+        try:
             async with self._database.writing() as connection:
                 await touch_credentials(connection, sorted(public_ids), self._clock())
-        self._touching = None
+        except Unavailable:
+            pass
+        except Exception:
+            logger.exception("the last use of credentials could not be noted")
+        finally:
+            self._touching = None

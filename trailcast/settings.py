@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         description="The doorbell between processes: `redis://…` (Valkey too), `rediss://…`, `nats://…`. Unset: PostgreSQL's own.",
     )
     tick_ms: int = Field(
-        500,
+        800,
         ge=50,
         le=60_000,
         description="How often a process looks at the log and at access unasked, in milliseconds.",

@@ -18,7 +18,7 @@ UNSCOPED_READS = {
     "trailcast/ledger/columns.py:EventRows.select": "the SELECT list; who calls it adds the WHERE and is held to this law",
     "trailcast/ledger/filters.py:first_since": "turns a time into a sequence: a bound, not an event",
     "trailcast/ledger/metrics.py:_labelled": "names the newest event of groups that its caller counted under the predicate",
-    "trailcast/ledger/reader.py:read_batch": "for the live hub, which hands nothing on that `admits` has not let pass",
+    "trailcast/ledger/reader.py:_batch": "for the live hub, which hands nothing on that `admits` has not let pass",
     "trailcast/ledger/reader.py:sequences_with_text": "for the live hub: numbers out of a batch that it holds already",
 }
 GRANT_READERS = {

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("schema", "resolvers", "models", "migrations", "trailcast")
+PACKAGES = ("schema", "resolvers", "models", "migrations", "trailcast", "bench")
 
 
 @cache

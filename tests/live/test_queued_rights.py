@@ -45,5 +45,5 @@ async def test_event_that_waits_is_dropped_when_the_right_to_it_ends_and_the_oth
         await connection.close()
         await until(lambda: UUID(world.id("beta")) not in member.scope.boards)
         await gql.data(COMMENT, {"task": world.id("alpha_task"), "message": "comes"}, token=world.token("owner"))
-        received = [(await channel.take()).event.message for _ in range(2)]
+        received = [delivery.event.message for delivery in (await channel.take(), await channel.take()) if delivery]
     assert received == ["stays", "comes"]

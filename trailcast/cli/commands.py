@@ -130,7 +130,7 @@ def demo(*, live: bool) -> None:
 @click.option("--board", type=click.UUID, help="Only what belongs to this board.")
 @click.option("--task", type=click.UUID, help="Only what concerns this task.")
 @click.option("--agent", type=click.UUID, help="Only what this agent did.")
-@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only events of this type; may be repeated.")
+@click.option("--type", "types", multiple=True, metavar="TYPE", help="Only what is of this type; may be repeated.")
 @click.option("--after", metavar="CURSOR", help="Go on after this cursor. Without --since either: from now on.")
 @click.option("--since", metavar="TIME", help="Begin with what was recorded then or later (2026-11-22T08:00:00Z).")
 @click.option("--comments", is_flag=True, help="Comments on tasks instead of events of every type.")

@@ -170,8 +170,7 @@ def variant_for(scope: Scope, event: EventRecord) -> Variant:
     """What this scope may not see of an event that was read for everybody."""
     task = event.task
     return Variant(
-        client_address=not scope.sees_client_address
-        and (event.ip_address is not None or event.user_agent is not None),
+        client_address=not scope.sees_client_address and (event.ip_address is not None or event.user_agent is not None),
         task_board=task is not None and task.board is not None and _is_hidden(scope, task.board, event.board_id),
     )
 

@@ -38,10 +38,11 @@ class Feed:
         """
         if start.after is not None and start.since is not None:
             raise BadUserInput("Give after or since, not both.", ("since",))
+        principal = await _loaded(caller)
         most = self._shared.settings.subscriptions_max
+        # Without an await before `join` counts it: of many that come at once, none is to pass with a count that others had seen.
         if self._shared.counters.subscribers >= most:
             raise LimitExceeded(f"This server runs {most} subscriptions, which is its most: come back later.")
-        principal = await _loaded(caller)
         subscription = Subscription(caller, Audience(principal.scope, wanted), self._shared)
         try:
             follower = await subscription.join()

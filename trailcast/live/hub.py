@@ -41,6 +41,8 @@ class Follower:
         self._counters = counters
         self._woken = asyncio.Event()
         self._woken_at = 0.0
+        self._target = 0  # the end of the log, as far as is known
+        self._unsure = False
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._audiences = Audiences()
@@ -87,8 +89,14 @@ class Follower:
         return self._task
 
     def wake(self, sequence: int | None = None) -> None:
-        """There may be something beyond the position."""
-        if (sequence is None or sequence > self.position) and not self._woken.is_set():
+        """The log ends there now; without a number, anything may have happened."""
+        if sequence is None:
+            self._unsure = True
+        elif sequence > self._target:
+            self._target = sequence
+        else:
+            return
+        if not self._woken.is_set():
             self._woken_at = time.monotonic()
             self._woken.set()
 
@@ -101,6 +109,9 @@ class Follower:
         while True:
             await self._woken.wait()
             self._woken.clear()
+            if not self._unsure and self._target <= self.position:
+                continue  # that was read before it was rung for
+            self._unsure = False
             try:
                 await self._catch_up()
             except TrailcastError as error:
@@ -129,11 +140,12 @@ class Follower:
                 }
             if version != self.version:
                 await self._refresh(version)
-            if not events:
-                return
-            self._counters.events_read += len(events)
-            await self._deliver(events, found)
-            self._counters.latency.observe((time.monotonic() - woken_at) * 1000)
+            if events:
+                self._counters.events_read += len(events)
+                await self._deliver(events, found)
+                self._counters.latency.observe((time.monotonic() - woken_at) * 1000)
+            if len(events) < self._page_size:
+                return  # whatever is committed from here on is rung for, or found by the tick
 
     async def _deliver(self, events: list[EventRecord], found: dict[str, frozenset[int]]) -> None:
         """Hand a batch to all whom it concerns, a part of them in each turn of the event loop."""

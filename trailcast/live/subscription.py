@@ -209,6 +209,8 @@ class Subscription:
         """Take on other rights. What waits is held against both: what was hidden when it was committed stays so."""
         if self.behind or self._pump is not None:
             self._former = (*self._former, (position, self.audience.scope))
+        else:
+            self.last = max(self.last, position)  # what was hidden up to there is not to be read from the log some day
         self.audience = replace(self.audience, scope=scope)
         waiting = list(self._queue)
         self._empty()
@@ -295,7 +297,10 @@ class Subscription:
             self.end(error)
         finally:
             self._pump = None
-            self._former = ()
+            if self._former:
+                # All up to there was handed over, or is hidden: reading the log some day must not begin before it.
+                self.last = max(self.last, self._former[-1][0])
+                self._former = ()
 
     async def _read_log(self, sink: Sink) -> None:
         """Hand over what the log holds, up to where the hub is now."""
