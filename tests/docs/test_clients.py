@@ -79,20 +79,13 @@ async def follow_with_graphql_ws(
 ) -> AsyncGenerator[list[Any]]:
     """["comment", message] for each, then ["end", code]."""
     modules = ["resume.js", "follow.js"]
-    async with aclosing(_drive(folder, modules, DRIVER, url, token, board_id, after, **environment)) as lines:
+    async with aclosing(_drive(folder, modules, DRIVER, url, token, board_id, after or "", **environment)) as lines:
         async for line in lines:
             yield line
 
 
 async def _drive(
-    folder: Path,
-    modules: list[str],
-    driver: str,
-    url: str,
-    token: str,
-    board_id: str,
-    after: str | None,
-    **environment: str,
+    folder: Path, modules: list[str], driver: str, *arguments: str, **environment: str
 ) -> AsyncGenerator[list[Any]]:
     """What the documented modules do under this driver, line by line."""
     assert CLIENTS.is_dir(), "The npm clients are not installed: run scripts/install-clients first."
@@ -101,7 +94,7 @@ async def _drive(
     (folder / "driver.js").write_text(driver)
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "node_modules").symlink_to(CLIENTS)
-    command = ("node", "driver.js", url, token, board_id, after or "")
+    command = ("node", "driver.js", *arguments)
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.PIPE, env={**os.environ, **environment}
     )
@@ -120,7 +113,7 @@ async def follow_with_graphql_sse(
 ) -> AsyncGenerator[list[Any]]:
     """The same, over server-sent events."""
     events = url.replace("ws://", "http://")
-    async with aclosing(_drive(folder, ["follow-sse.js"], SSE_DRIVER, events, token, board_id, after)) as lines:
+    async with aclosing(_drive(folder, ["follow-sse.js"], SSE_DRIVER, events, token, board_id, after or "")) as lines:
         async for line in lines:
             yield line
 

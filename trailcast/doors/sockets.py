@@ -134,6 +134,8 @@ class Socket:
         """Deal with messages until the socket is gone."""
         try:
             while (event := await receive())["type"] != "websocket.disconnect":
+                # One that asks and does not read the answers is asked for patience: what waits for it here stays bounded.
+                await self.wire.until_writable()
                 if self.wire.is_open:
                     await self._deal_with(event.get("text"))
         except Exception as error:  # noqa: BLE001 - whatever it is, a socket does not end without a word
