@@ -51,6 +51,28 @@ async def test_a_query_by_get_is_refused(http: httpx.AsyncClient) -> None:
     assert (response.status_code, _codes(response)) == (400, ["BAD_REQUEST"])
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "text/plain", "application/json-seq", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+     "application/json; charset=utf-16", "application/jsonp; a=application/json"],
+)  # fmt: skip
+@pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
+async def test_a_body_that_is_not_json_by_its_type_is_415(
+    http: httpx.AsyncClient, content_type: str, accept: str
+) -> None:
+    headers = {"accept": accept, **({"content-type": content_type} if content_type else {})}
+    response = await http.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+    assert (response.status_code, _codes(response)) == (415, ["BAD_REQUEST"])
+
+
+async def test_json_is_read_however_its_type_is_spelled(http: httpx.AsyncClient) -> None:
+    for content_type in ("application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'):
+        response = await http.post(
+            "/graphql", content=b'{"query": "{ __typename }"}', headers={"content-type": content_type}
+        )
+        assert response.json() == {"data": {"__typename": "Query"}}
+
+
 async def test_a_body_beyond_the_bound_is_413(http: httpx.AsyncClient, server: RunningServer) -> None:
     too_large = " " * server.services.settings.request_bytes_max
     response = await http.post("/graphql", json={"query": too_large})

@@ -7,7 +7,7 @@ whatever needs a principal fails with UNAUTHENTICATED, so that only introspectio
 from typing import Any
 
 import orjson
-from cross_web import HTTPException
+from cross_web import HTTPException, StarletteRequestAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -20,7 +20,7 @@ from strawberry.types import ExecutionResult
 from resolvers.context import Caller, Context
 from schema.errors import translate
 from trailcast.doors.credentials import find_credentials
-from trailcast.doors.media import RESPONSE_MEDIA, json_text, negotiate
+from trailcast.doors.media import RESPONSE_MEDIA, is_json, json_text, negotiate
 from trailcast.doors.services import Services, client_address
 from trailcast.doors.streams import EventStreams, begins_subscription, is_asked_for
 from trailcast.errors import LimitExceeded, TrailcastError, Unauthenticated, Unavailable
@@ -29,8 +29,18 @@ EXPLAINING_HEADERS = {401: {"www-authenticate": "Bearer"}, 405: {"allow": "GET, 
 STATUS = {Unauthenticated.code: 401, LimitExceeded.code: 429, Unavailable.code: 503}
 
 
+class RequestAdapter(StarletteRequestAdapter):
+    """A request whose media type is compared as HTTP says: in any case."""
+
+    @property
+    def content_type(self) -> str | None:
+        return (super().content_type or "").lower()
+
+
 class GraphQLDoor(GraphQL[Context, None]):
     """The ASGI application behind `/graphql`."""
+
+    request_adapter_class = RequestAdapter
 
     def __init__(self, schema: Schema, services: Services) -> None:
         settings = services.settings
@@ -46,6 +56,8 @@ class GraphQLDoor(GraphQL[Context, None]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, _bounded(receive, self._services.settings.request_bytes_max))
         try:
+            if request.method == "POST" and not is_json(request.headers.get("content-type", "")):
+                raise HTTPException(415, "A request has the content type application/json, in UTF-8.")  # noqa: TRY301
             accept = request.headers.get("accept", "")
             response = await (self._stream(request) if is_asked_for(accept) else self.run(request))
         except HTTPException as error:

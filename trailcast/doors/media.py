@@ -18,6 +18,13 @@ def negotiate(accept: str) -> str:
     return best
 
 
+def is_json(content_type: str) -> bool:
+    """Whether a body of this type is read: JSON exactly, not what only begins so, and in no other encoding than UTF-8."""
+    media, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
+    charsets = [parameter.partition("=")[2].strip('"') for parameter in parameters if parameter.startswith("charset=")]
+    return media == JSON_MEDIA and all(charset in {"utf-8", "utf8"} for charset in charsets)
+
+
 def json_text(data: object) -> str:
     """JSON, as text."""
     return orjson.dumps(data).decode()
