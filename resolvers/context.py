@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from resolvers.principals import Principals
-from trailcast.access.principal import Credentials, Principal
+from trailcast.access.principal import Presented, Principal
 from trailcast.clock import Clock
 from trailcast.errors import Unauthenticated
 from trailcast.ledger.database import Database
@@ -25,7 +25,7 @@ class Caller:
 
     __slots__ = ("_credentials", "_memo", "_principal", "_principals")
 
-    def __init__(self, principals: Principals, credentials: Credentials | None, *, memo: bool) -> None:
+    def __init__(self, principals: Principals, credentials: Presented | None, *, memo: bool) -> None:
         self._principals = principals
         self._credentials = credentials
         self._memo = memo

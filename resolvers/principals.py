@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection
 from itertools import islice
 
-from trailcast.access.principal import Credentials, Principal, load_principals, touch_credentials
+from trailcast.access.principal import Credentials, Presented, Principal, load_principals, touch_credentials
 from trailcast.clock import Clock
 from trailcast.errors import Unavailable
 from trailcast.ledger.database import Database
@@ -26,11 +26,11 @@ class Principals:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._asked: dict[Credentials, list[asyncio.Future[Principal | None]]] = {}
+        self._asked: dict[Presented, list[asyncio.Future[Principal | None]]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._touching: asyncio.Task[None] | None = None
 
-    async def load(self, credentials: Credentials) -> Principal | None:
+    async def load(self, credentials: Presented) -> Principal | None:
         """The principal as it stands now, or None. Raises Unavailable."""
         future: asyncio.Future[Principal | None] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(credentials, []).append(future)
@@ -48,7 +48,7 @@ class Principals:
         finally:
             self._looking = None
 
-    async def _answer(self, taken: dict[Credentials, list[asyncio.Future[Principal | None]]]) -> None:
+    async def _answer(self, taken: dict[Presented, list[asyncio.Future[Principal | None]]]) -> None:
         now = self._clock()
         try:
             async with self._database.reading() as connection:
@@ -62,7 +62,11 @@ class Principals:
             for future in futures:
                 if not future.done():
                     future.set_result(found.get(credentials))
-        due = {one.token.public_id for one, principal in found.items() if principal.last_use_due}
+        due = {
+            one.token.public_id
+            for one, principal in found.items()
+            if isinstance(one, Credentials) and principal.last_use_due
+        }
         if due and self._touching is None:
             self._touching = asyncio.create_task(self._touch(due), name="trailcast-last-use")
 

@@ -16,7 +16,7 @@ async def workspaces(context: Context, principal: Principal) -> list[Workspace]:
     if principal.actor.kind is not ActorKind.USER:
         return [principal.workspace]
     async with context.database.reading() as connection:
-        return await list_workspaces(connection, principal.actor.id)
+        return await list_workspaces(connection, principal)
 
 
 async def board_access(context: Context, principal: Principal) -> list[BoardAccess]:

@@ -5,6 +5,7 @@ import gc
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.principals import Principals
 from schema.build import build
+from trailcast.access.sign_in import make_sign_in
 from trailcast.clock import Clock, utc_now
 from trailcast.doors.admission import Admission
 from trailcast.doors.graphql import GraphQLDoor
@@ -24,13 +26,14 @@ from trailcast.doors.health import Health
 from trailcast.doors.services import Services
 from trailcast.doors.sockets import Sockets
 from trailcast.errors import ConfigurationError
-from trailcast.ledger.database import Database, driver_url
+from trailcast.fetching import read_jwks
+from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
 from trailcast.live.counters import Counters
 from trailcast.live.doorbell import Doorbell
 from trailcast.live.feed import Feed
 from trailcast.live.hub import Hub
-from trailcast.live.listener import PostgresBackend
+from trailcast.live.listener import make_bells
 from trailcast.live.subscription import Shared
 from trailcast.serving import LEAVE
 from trailcast.settings import Settings, load_settings
@@ -61,8 +64,8 @@ class Server:
         database = Database(settings.database_url, settings)
         counters = Counters()
         hub = Hub(database, tick_ms=settings.tick_ms, page_size=settings.feed_page_size, counters=counters)
-        bell = PostgresBackend(driver_url(settings.database_url))
-        doorbell = Doorbell(bell, hub)
+        bell, *others = make_bells(settings.broadcast_url, settings.database_url, counters)
+        doorbell = Doorbell(bell, hub, *others)
         writers = Writers(
             database,
             doorbell.ring,
@@ -71,13 +74,18 @@ class Server:
         )
         feed = Feed(Shared(database, hub, settings, self._clock, counters))
         principals = Principals(database, self._clock)
+        sign_in = make_sign_in(settings, self._clock, partial(read_jwks, settings))
         admission = Admission(settings.sockets_per_principal_max)
-        services = Services(settings, self._clock, database, principals, writers, feed, bell, counters, admission)
+        services = Services(
+            settings, self._clock, database, principals, sign_in, writers, feed, doorbell, counters, admission
+        )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.dispose)
             await stack.enter_async_context(doorbell.connected())
             await stack.enter_async_context(hub.running())
             stack.push_async_callback(writers.close)
+            if sign_in is not None:
+                stack.push_async_callback(sign_in.close)
             schema = build(introspection=settings.introspection)
             self._door, self._sockets = GraphQLDoor(schema, services), Sockets(schema, services)
             self._health = Health(services)

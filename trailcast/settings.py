@@ -8,20 +8,29 @@ start with a sentence that names the setting and what it may be.
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trailcast.errors import ConfigurationError
 
 PREFIX = "TRAILCAST_"
+PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256", "EdDSA")
+SECRET_ALGORITHMS = ("HS256",)
+SECRET_BYTES_MIN = 32  # as many as HS256 gives out; fewer are guessed offline
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_KEYS = "TRAILCAST_JWT_JWKS or TRAILCAST_JWT_SECRET"
 
 
 class Settings(BaseSettings):
     """The settings of one process, immutable after they were read."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     # -- where it runs
     host: str = Field(
@@ -153,6 +162,86 @@ class Settings(BaseSettings):
         8, ge=0, le=600, description="How long a process that was told to stop lets its sockets finish, in seconds."
     )
 
+    # -- sign-in by JWT
+    jwt_jwks: str = Field(
+        "",
+        description="Where the public keys of JWTs are: `https://…` of a JWKS (`http://` on this host only), or the path of a file.",
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="Secret that JWTs are signed with (HS256) where there is no JWKS; 32 bytes or more."
+    )
+    jwt_issuer: str = Field("", description="The `iss` that a JWT must have. Needed for sign-in by JWT.")
+    jwt_audience: str = Field("", description="The `aud` that a JWT must have. Needed for sign-in by JWT.")
+    jwt_algorithms: str = Field(
+        "",
+        description="Algorithms that count, separated by commas. Unset: `RS256,ES256,EdDSA` with a JWKS, `HS256` with a secret.",
+    )
+    jwt_leeway_s: int = Field(
+        30, ge=0, le=300, description="How far the issuer's clock may be from this host's, in seconds."
+    )
+    jwt_bytes_max: int = Field(8192, ge=256, le=65_536, description="Largest JWT, in bytes.")
+    jwt_jwks_ttl_s: int = Field(
+        300, ge=1, le=86_400, description="How long keys are used before the JWKS is read again, in seconds."
+    )
+    jwt_jwks_retry_s: int = Field(
+        10,
+        ge=1,
+        le=3600,
+        description="Least pause between two readings of the JWKS (for a key that is not known, or after a failure), in seconds.",
+    )
+    jwt_jwks_stale_s: int = Field(
+        3600,
+        ge=0,
+        le=604_800,
+        description="How long keys are used beyond that while the JWKS cannot be read, in seconds.",
+    )
+    jwt_jwks_timeout_s: float = Field(
+        3, ge=0.1, le=30, description="Longest reading of the JWKS, redirects included, in seconds."
+    )
+    jwt_jwks_bytes_max: int = Field(
+        262_144, ge=1024, le=4_194_304, description="Largest JWKS, in bytes, its HTTP headers included."
+    )
+
+    # -- documents
+    document_bytes_max: int = Field(262_144, ge=1024, le=4_194_304, description="Largest document, in bytes of UTF-8.")
+    document_tokens_max: int = Field(
+        1000, ge=200, le=100_000, description="Most words, numbers, texts, comments and signs in a document."
+    )
+    document_words_length_max: int = Field(
+        49_152,
+        ge=1024,
+        le=4_194_304,
+        description="Most characters in words, texts and comments of a document, all together.",
+    )
+    document_nesting_max: int = Field(50, ge=20, le=100, description="Deepest nesting of brackets, in levels.")
+    document_depth_max: int = Field(
+        10, ge=1, le=50, description="Deepest selection, in levels of fields; introspection left out."
+    )
+    document_fields_max: int = Field(
+        500, ge=300, le=100_000, description="Most fields and fragments that a document selects, fragments expanded."
+    )
+    document_repeats_max: int = Field(
+        15, ge=1, le=1000, description="How often one field may be selected in one place, fragments expanded."
+    )
+    document_aliases_max: int = Field(
+        15, ge=0, le=10_000, description="Most aliases in one operation, fragments expanded."
+    )
+    document_directives_max: int = Field(
+        10, ge=0, le=10_000, description="Most directives in one operation, fragments expanded."
+    )
+    document_root_fields_max: int = Field(10, ge=1, le=1000, description="Most root fields in one operation.")
+    document_cost_max: int = Field(
+        50_000,
+        ge=1000,
+        le=1_000_000_000,
+        description="Most fields that one operation may answer: each times the sizes of the lists that it is in.",
+    )
+    number_digits_max: int = Field(100, ge=20, le=4000, description="Longest number in a document, in characters.")
+    variables_depth_max: int = Field(32, ge=1, le=200, description="Deepest nesting of variables, in levels.")
+    variables_values_max: int = Field(
+        100_000, ge=1, le=10_000_000, description="Most values in the variables of one request, nested ones included."
+    )
+
     # -- the door
     request_bytes_max: int = Field(
         4_194_304, ge=1024, le=67_108_864, description="Largest HTTP request body, in bytes."
@@ -167,13 +256,89 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> list[str]:
         """`allowed_origins`, taken apart."""
-        return [origin.strip() for origin in self.allowed_origins.split(",") if origin.strip()]
+        return _listed(self.allowed_origins)
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """Those of JWTs that count."""
+        return tuple(_listed(self.jwt_algorithms)) or (PUBLIC_KEY_ALGORITHMS if self.jwt_jwks else SECRET_ALGORITHMS)
+
+    @model_validator(mode="after")
+    def _check_sign_in(self) -> Self:
+        problem = _find_sign_in_problem(self)
+        if problem is not None:
+            raise PydanticCustomError("sign_in", "{problem}", {"problem": problem})
+        return self
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an address rather than a path."""
+    return "://" in text
+
+
+def may_be_fetched(url: str) -> bool:
+    """Whether keys may be taken from this address: nobody on the way can change them, and it holds no credential."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    is_plain = url.isascii() and url.isprintable() and " " not in url and "@" not in parts.netloc
+    return is_safe and is_plain and bool(parts.hostname)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _find_sign_in_problem(settings: Settings) -> str | None:
+    """What does not fit together, as a sentence; it repeats no secret."""
+    jwks, secret = settings.jwt_jwks, settings.jwt_secret.get_secret_value() if settings.jwt_secret else ""
+    if not jwks and not secret:
+        alone = [name for name in ("jwt_issuer", "jwt_audience", "jwt_algorithms") if getattr(settings, name)]
+        return f"{_environment(alone[0])} is set, but no key: set {_KEYS}, or unset it." if alone else None
+    if jwks and secret:
+        return "TRAILCAST_JWT_JWKS and TRAILCAST_JWT_SECRET are both set, and JWTs are verified by one of them: unset the other."
+    for name, claim in (("jwt_issuer", "iss"), ("jwt_audience", "aud")):
+        if not getattr(settings, name):
+            return f"{_environment(name)} is not set, and JWTs count only with the right `{claim}`: set it."
+    usable = PUBLIC_KEY_ALGORITHMS if jwks else SECRET_ALGORITHMS
+    if not set(settings.algorithms) <= set(usable):
+        key = _environment("jwt_jwks" if jwks else "jwt_secret")
+        return f"{_environment('jwt_algorithms')} may name {', '.join(usable)} with {key}, and nothing else."
+    return _find_jwks_problem(jwks) if jwks else _find_secret_problem(secret)
+
+
+def _find_jwks_problem(jwks: str) -> str | None:
+    name = _environment("jwt_jwks")
+    if not is_address(jwks):
+        return None if Path(jwks).is_file() else f"{name} is {jwks!r}, and there is no such file."
+    if may_be_fetched(jwks):
+        return None
+    return f"{name} must be an https:// address without a credential (http:// for this host only), or a file."
+
+
+def _find_secret_problem(secret: str) -> str | None:
+    name = _environment("jwt_secret")
+    if len(secret.encode()) < SECRET_BYTES_MIN:
+        return f"{name} is too short: HS256 needs {SECRET_BYTES_MIN} random bytes or more."
+    # Whoever knows a public key could sign with it.
+    if secret.lstrip().startswith(("-----BEGIN", "ssh-", "{")):
+        return (
+            f"{name} is a key that others may know, not a secret: for public keys there is {_environment('jwt_jwks')}."
+        )
+    return None
+
+
+def _environment(field: str) -> str:
+    return PREFIX + field.upper()
 
 
 @cache
 def field_names() -> dict[str, str]:
     """Each setting's name in the environment, by field."""
-    return {field: PREFIX + field.upper() for field in Settings.model_fields}
+    return {field: _environment(field) for field in Settings.model_fields}
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -186,6 +351,9 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         sentences = []
         for problem in error.errors(include_url=False):
+            if not problem["loc"]:  # of several settings together
+                sentences.append(problem["msg"])
+                continue
             where = str(problem["loc"][0])
             name = where if where.isupper() else field_names().get(where, where)
             # Of a setting with two names, the one that was set.

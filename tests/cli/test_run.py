@@ -13,6 +13,7 @@ import httpx
 
 from tests.cli.conftest import Command, Launch, Seed, ask, wait_until
 from tests.support.clients import open_socket
+from trailcast.ledger.migrating import newest_revision
 
 ROLES = ("owner", "member", "agent", "agent2", "service")
 EVENTS = {"Kestrel Couriers": 2295, "St. Brigid's Kitchen": 2264}  # the story, and five people who got access
@@ -38,7 +39,7 @@ def test_first_start_says_what_it_does_and_hands_out_exactly_what_was_promised(s
     assert [line for line in seed.messages.splitlines() if " INFO " not in line] == [
         f"Creating the database in {seed.data_dir}",
         "Starting PostgreSQL 18",
-        "Migrating the database from revision none to 0001",
+        f"Migrating the database from revision none to {newest_revision()}",
         "Loading the demo: 2290 events of Kestrel Couriers",
         "Loading the demo: 2259 events of St. Brigid's Kitchen",
     ]

@@ -1,7 +1,11 @@
 """Where a credential may stand, how it may be spelled, and what is refused before any look-up."""
 
+from uuid import UUID
+
 import pytest
 
+from trailcast.access.jwt import Jwt
+from trailcast.access.principal import Credentials
 from trailcast.access.tokens import Token, make_token, parse_token
 from trailcast.doors.credentials import find_credentials
 from trailcast.errors import Unauthenticated
@@ -26,8 +30,15 @@ WORKSPACE = "6f0f9b57-3d4b-4d62-9d0c-0e3a4b5c6d7e"
 )
 def test_a_credential_is_found_under_its_spellings(presented: dict[str, object], token: str) -> None:
     found = find_credentials(presented)
-    assert found is not None
+    assert isinstance(found, Credentials)
     assert (str(found.token), found.workspace_id) == (token, None)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
+def test_a_jwt_is_told_from_a_token_by_its_shape(scheme: str) -> None:
+    found = find_credentials({"Authorization": f"{scheme} e30.e30.AAAA ", "X-Workspace": WORKSPACE})
+    assert found == Jwt("e30.e30.AAAA", UUID(WORKSPACE))
+    assert "e30" not in repr(found)
 
 
 @pytest.mark.parametrize("name", ["X-Workspace", "x-workspace", "workspace"])
@@ -53,10 +64,32 @@ def test_no_credential_is_none(presented: dict[str, object]) -> None:
         {"authorization": 1},
         {"x-agent-token": USER},
         {"x-agent-token": AGENT, "authorization": f"Bearer {AGENT}"},
+        {"authorization": f"Bearer {USER}", "Authorization": f"Bearer {USER}"},
+        {"x-agent-token": AGENT, "agentToken": AGENT},
+        {"x-agent-token": "e30.e30.AAAA"},
+        {"authorization": "Bearer e30.e30."},
+        {"authorization": "Bearer e30.e30.AAAA", "x-agent-token": AGENT},
         {"authorization": f"Bearer {USER}", "workspace": "Acme"},
+        {"authorization": "Bearer e30.e30.AAAA", "workspace": "Acme"},
     ],
-    ids=["scheme", "no scheme", "empty", "cut", "longer", "no text", "user as agent", "two", "workspace's name"],
-)
+    ids=[
+        "scheme",
+        "no scheme",
+        "empty",
+        "cut",
+        "longer",
+        "no text",
+        "user as agent",
+        "two",
+        "twice",
+        "two spellings",
+        "JWT as agent",
+        "JWT without signature",
+        "JWT and token",
+        "workspace's name",
+        "JWT to a workspace's name",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_a_credential_is_refused_without_a_look_up(presented: dict[str, object]) -> None:
     with pytest.raises(Unauthenticated) as refused:
         find_credentials(presented)

@@ -6,6 +6,7 @@ import httpx
 from tests.support.serving import RunningServer, running_server
 from tests.support.waiting import until
 from trailcast.ledger.database import driver_url
+from trailcast.ledger.migrating import newest_revision
 from trailcast.settings import Settings
 
 
@@ -31,7 +32,8 @@ async def test_not_ready_while_a_migration_is_pending(server: RunningServer, dat
     await connection.close()
     response = await _get(server, "/readyz")
     assert response.status_code == 503
-    assert response.json()["checks"]["migrations"] == "the database is at 0000, this version needs 0001: run migrate"
+    said = f"the database is at 0000, this version needs {newest_revision()}: run migrate"
+    assert response.json()["checks"]["migrations"] == said
 
 
 async def test_alive_but_not_ready_while_the_database_is_away(settings: Settings, postgres: object) -> None:
@@ -41,4 +43,4 @@ async def test_alive_but_not_ready_while_the_database_is_away(settings: Settings
         response = await _get(server, "/readyz")
         assert response.status_code == 503
         assert response.json()["checks"]["database"] == "The log cannot be reached right now: try again in a moment."
-        assert response.json()["checks"]["doorbell"] == "not connected; feeds go by the tick"
+        assert response.json()["checks"]["doorbell"] == "PostgreSQL's is not connected; feeds go by the tick"

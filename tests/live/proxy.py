@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that can fail like a network: it cuts, refuses, or swallows what is sent and says nothing."""
+"""A way to a server that can fail like a network: it cuts, refuses, or swallows what is sent and says nothing."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 
 
 class Proxy:
-    """Listens on a port of the loopback and leads to the database of a URL whose host is a directory of sockets."""
+    """Listens on a port of the loopback and leads to the server of a URL: on a port, or PostgreSQL in a directory of sockets."""
 
     def __init__(self, url: str) -> None:
         self._target = make_url(url)
@@ -32,10 +32,15 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The same database, through here."""
+        """The same server, through here."""
         port = self._server.sockets[0].getsockname()[1]
         through = self._target.set(host="127.0.0.1", port=port, query={})
         return through.render_as_string(hide_password=False)
+
+    @property
+    def connections(self) -> int:
+        """How many lead through here now."""
+        return len(self._writers) // 2
 
     async def cut(self) -> None:
         """End every connection."""
@@ -62,13 +67,22 @@ class Proxy:
         if self._refusing:
             writer.transport.abort()
             return
-        host, port = str(self._target.query["host"]), str(self._target.query["port"])
-        far_reader, far_writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        try:
+            far_reader, far_writer = await self._reach()
+        except OSError:  # the server is not there
+            writer.transport.abort()
+            return
         self._writers |= {writer, far_writer}
         try:
             await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
         finally:
             self._writers -= {writer, far_writer}
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if "host" in self._target.query:
+            host, port = str(self._target.query["host"]), str(self._target.query["port"])
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(self._target.host, self._target.port)
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -109,7 +109,7 @@ async def test_a_hub_whose_connections_die_again_and_again_loses_nothing(
       logActivity(input: {eventType: "a.said", message: $message, idempotencyKey: $message}) { errors { code } }
     }
     """
-    count = 30
+    count = 15
     async with open_socket(server.ws, world.token("owner")) as socket:
         await socket.subscribe(FOLLOW)
         await until_waiting(server, 1)

@@ -93,7 +93,8 @@ class Socket:
 @asynccontextmanager
 async def open_socket(url: str, token: str | None = None, **payload: Any) -> AsyncGenerator[Socket]:
     """A socket; with a token, one that was let in."""
-    async with connect(url, subprotocols=[SUBPROTOCOL], open_timeout=15, close_timeout=5) as connection:  # type: ignore[list-item]
+    # Without a bound on what was received and not read yet: behind it, the answer to a close frame would not be read either.
+    async with connect(url, subprotocols=[SUBPROTOCOL], open_timeout=15, close_timeout=5, max_queue=None) as connection:  # type: ignore[list-item]
         socket = Socket(connection)
         if token is not None:
             await socket.acknowledge({"Authorization": f"Bearer {token}", **payload})

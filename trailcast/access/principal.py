@@ -3,19 +3,34 @@
 A principal is loaded for one operation (or, by a feed, again whenever the workspace's access version moves) and holds the
 rights as they were at that moment, with the head of the log and the access version of the same snapshot. Unknown, expired and
 revoked credentials, deleted subjects and missing memberships all end as None: a caller learns only that the credential does not
-count. Many are looked up in one statement per kind, each through the primary keys, whatever the number of agents.
+count. Many are looked up in one statement per kind, each through keys and indexes, whatever the number of agents.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, func, literal, null, or_, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    TableValuedAlias,
+    Text,
+    Uuid,
+    any_,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
-from models.base import AnyRow
+from models.base import AnyRow, AnySelect
 from trailcast.access.scope import BoardSet, Scope, actor_scope
 from trailcast.access.tokens import Token
 from trailcast.records import Actor, ActorKind, MembershipRole, Workspace
@@ -32,6 +47,18 @@ class Credentials:
 
     token: Token
     workspace_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a JWT that was verified speaks for, until when: `external_id` is its `sub`. `workspace_id` as with `Credentials`."""
+
+    external_id: str
+    expires_at: datetime
+    workspace_id: UUID | None = None
+
+
+Presented: TypeAlias = Credentials | Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +82,51 @@ class Principal:
     role: MembershipRole | None = None
     expires_at: datetime | None = None
     last_use_due: bool = False
+    external_id: str | None = None  # of a user who came by JWT
 
     @property
     def is_service(self) -> bool:
         return self.actor.kind is ActorKind.SERVICE
 
 
-async def load_principal(connection: AsyncConnection, presented: Credentials, now: datetime) -> Principal | None:
+async def load_principal(connection: AsyncConnection, presented: Presented, now: datetime) -> Principal | None:
     """The principal behind one credential."""
     return (await load_principals(connection, [presented], now)).get(presented)
 
 
 async def load_principals(
-    connection: AsyncConnection, presented: Iterable[Credentials], now: datetime
-) -> dict[Credentials, Principal]:
-    """The principals behind these credentials; those that do not count are not among them. One statement per kind of token."""
+    connection: AsyncConnection, presented: Iterable[Presented], now: datetime
+) -> dict[Presented, Principal]:
+    """The principals behind these credentials; those that do not count are not among them. One statement per kind of token, and one
+    for all JWTs."""
     by_kind: dict[ActorKind, list[Credentials]] = {}
+    identities: list[Identity] = []
     for one in presented:
-        by_kind.setdefault(one.token.kind, []).append(one)
-    found: dict[Credentials, Principal] = {}
+        if isinstance(one, Identity):
+            identities.append(one)
+        else:
+            by_kind.setdefault(one.token.kind, []).append(one)
+    found: dict[Presented, Principal] = {}
     for kind, some in by_kind.items():
-        load = _load_users if kind is ActorKind.USER else _load_programs
-        found |= await load(connection, kind, some, now)
+        if kind is ActorKind.USER:
+            found |= await _load_users(connection, some, now)
+        else:
+            found |= await _load_programs(connection, kind, some, now)
+    if identities:
+        found |= await _load_identities(connection, identities, now)
     return found
 
 
-async def list_workspaces(connection: AsyncConnection, user_id: UUID) -> list[Workspace]:
-    """Where a user has memberships, the oldest first."""
-    membership = models.Membership
+async def list_workspaces(connection: AsyncConnection, principal: Principal) -> list[Workspace]:
+    """Where a user has memberships that its credential serves, the oldest first."""
+    membership, user = models.Membership, models.User
+    by_jwt = principal.external_id is not None
     rows = await connection.execute(
         select(models.Workspace.id, models.Workspace.name)
         .join(membership, membership.workspace_id == models.Workspace.id)
-        .join(models.User, (models.User.workspace_id == membership.workspace_id) & (models.User.id == user_id))
-        .where(membership.user_id == user_id, ~models.User.is_deleted)
+        .join(user, (user.workspace_id == membership.workspace_id) & (user.id == membership.user_id))
+        .where(user.external_id == principal.external_id if by_jwt else user.id == principal.actor.id)
+        .where(~user.is_deleted)
         .order_by(membership.created_at, membership.workspace_id)
     )
     return [Workspace(*row) for row in rows]
@@ -116,7 +155,7 @@ def _counts(kind: ActorKind, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 async def _load_programs(
     connection: AsyncConnection, kind: ActorKind, presented: Sequence[Credentials], now: datetime
-) -> dict[Credentials, Principal]:
+) -> dict[Presented, Principal]:
     """Agents (their own board, or all where they have none) and services (everything)."""
     subject = models.Agent if kind is ActorKind.AGENT else models.Service
     extra = (models.Agent.role, models.Agent.board_id) if kind is ActorKind.AGENT else (null(), null())
@@ -133,7 +172,7 @@ async def _load_programs(
         .where(*_counts(kind, now), ~subject.is_deleted)
     )  # fmt: skip
     rows = {row[0]: row for row in await connection.execute(query)}
-    found = {}
+    found: dict[Presented, Principal] = {}
     for one in presented:
         row = rows.get(one.token.public_id)
         if row is None or not one.token.matches(row.secret_sha256) or one.workspace_id not in {None, row[-2]}:
@@ -154,24 +193,59 @@ async def _load_programs(
 
 
 async def _load_users(
-    connection: AsyncConnection, kind: ActorKind, presented: Sequence[Credentials], now: datetime
-) -> dict[Credentials, Principal]:
-    """Users, each in the workspace that it asked for, or in that of its oldest membership."""
-    membership, user, grant = models.Membership, models.User, models.BoardGrant
-    ids = literal([one.token.public_id for one in presented], ARRAY(Text))
-    homes = literal([one.workspace_id for one in presented], ARRAY(Uuid))
-    asked = (
-        func.unnest(ids, homes)
-        .table_valued("id", "workspace_id", name="asked", with_ordinality="number")
+    connection: AsyncConnection, presented: Sequence[Credentials], now: datetime
+) -> dict[Presented, Principal]:
+    """Users by their tokens, which name the user."""
+    asked = _asked([(one.token.public_id, one.workspace_id) for one in presented])
+    query = (
+        _select_users(asked, models.Membership.user_id == credential.subject_id, credential.id == asked.c.key)
+        .add_columns(*_OF_CREDENTIAL)
+        .where(*_counts(ActorKind.USER, now))
+    )
+    found: dict[Presented, Principal] = {}
+    for row in await connection.execute(query):
+        one = presented[row[0] - 1]
+        if one.token.matches(row.secret_sha256):
+            found[one] = replace(_user(row), expires_at=row.expires_at, last_use_due=_is_due(row, now))
+    return found
+
+
+async def _load_identities(
+    connection: AsyncConnection, presented: Sequence[Identity], now: datetime
+) -> dict[Presented, Principal]:
+    """Users by the `sub` of their JWTs, which was verified. Each workspace says for itself which of its users that is."""
+    asked = _asked([(one.external_id, one.workspace_id) for one in presented])
+    found: dict[Presented, Principal] = {}
+    for row in await connection.execute(_select_users(asked, models.User.external_id == asked.c.key)):
+        one = presented[row[0] - 1]
+        if now < one.expires_at:
+            found[one] = replace(_user(row), expires_at=one.expires_at, external_id=one.external_id)
+    return found
+
+
+def _asked(wanted: Sequence[tuple[str, UUID | None]]) -> TableValuedAlias:
+    """What is looked up, as a table: the key of each, the workspace that it asked for, and its number from one on."""
+    keys, homes = [key for key, _ in wanted], [home for _, home in wanted]
+    return (
+        func.unnest(literal(keys, ARRAY(Text)), literal(homes, ARRAY(Uuid)))
+        .table_valued("key", "workspace_id", name="asked", with_ordinality="number")
         .render_derived()
     )
+
+
+def _select_users(
+    asked: TableValuedAlias, who: ColumnElement[bool], by_credential: ColumnElement[bool] | None = None
+) -> AnySelect:
+    """Users, each in the workspace that it asked for, or in that of its oldest membership. `who` picks a membership and its user;
+    `by_credential` joins the credentials, where it needs them for that."""
+    membership, user, grant = models.Membership, models.User, models.BoardGrant
     home = (
         select(
-            membership.workspace_id, membership.role, membership.all_boards_read, membership.all_boards_write,
-            user.name, user.role.label("user_role"),
+            membership.workspace_id, membership.user_id, membership.role, membership.all_boards_read,
+            membership.all_boards_write, user.name, user.role.label("user_role"),
         )
         .join(user, (user.workspace_id == membership.workspace_id) & (user.id == membership.user_id))
-        .where(membership.user_id == credential.subject_id, ~user.is_deleted)
+        .where(who, ~user.is_deleted)
         .where(or_(asked.c.workspace_id.is_(None), membership.workspace_id == asked.c.workspace_id))
         .order_by(membership.created_at, membership.workspace_id)
         .limit(1)
@@ -179,33 +253,28 @@ async def _load_users(
     )  # fmt: skip
     granted = (
         select(func.array_agg(grant.board_id), func.array_agg(grant.board_id).filter(grant.can_write))
-        .where(grant.workspace_id == home.c.workspace_id, grant.user_id == credential.subject_id)
+        .where(grant.workspace_id == home.c.workspace_id, grant.user_id == home.c.user_id)
         .where(grant.can_read | grant.can_write)
         .lateral("granted")
     )
-    query = (
+    presented = asked if by_credential is None else asked.join(credential, by_credential)
+    return (
         select(
-            asked.c.number, *_OF_CREDENTIAL, *_OF_HEAD, credential.subject_id,
-            home.c.name, home.c.user_role, home.c.role, home.c.all_boards_read, home.c.all_boards_write,
-            models.Workspace.id, models.Workspace.name, *granted.columns,
+            asked.c.number, *_OF_HEAD, home.c.user_id, home.c.name, home.c.user_role, home.c.role,
+            home.c.all_boards_read, home.c.all_boards_write, models.Workspace.id, models.Workspace.name, *granted.columns,
         )
-        .join_from(asked, credential, credential.id == asked.c.id)
-        .join(home, true())
-        .join(models.Workspace, models.Workspace.id == home.c.workspace_id)
-        .join(models.Head, models.Head.workspace_id == home.c.workspace_id)
-        .join(granted, true())
-        .where(*_counts(kind, now))
+        .select_from(
+            presented.join(home, true())
+            .join(models.Workspace, models.Workspace.id == home.c.workspace_id)
+            .join(models.Head, models.Head.workspace_id == home.c.workspace_id)
+            .join(granted, true())
+        )
     )  # fmt: skip
-    found = {}
-    for row in await connection.execute(query):
-        one = presented[row[0] - 1]
-        if one.token.matches(row.secret_sha256):
-            found[one] = _user(row, last_use_due=_is_due(row, now))
-    return found
 
 
-def _user(row: AnyRow, *, last_use_due: bool) -> Principal:
-    user_id, name, title, role_name, all_read, all_write, home_id, home_name, readable, writable = row[7:]
+def _user(row: AnyRow) -> Principal:
+    """The principal of a row of `_select_users`, apart from its credential."""
+    user_id, name, title, role_name, all_read, all_write, home_id, home_name, readable, writable = row[4:14]
     role = MembershipRole(role_name)
     everything = role is not MembershipRole.MEMBER
     boards = BoardSet(all=all_read or all_write, ids=frozenset(readable or ()))
@@ -214,10 +283,8 @@ def _user(row: AnyRow, *, last_use_due: bool) -> Principal:
         workspace=Workspace(home_id, home_name),
         scope=actor_scope(ActorKind.USER, user_id, home_id, boards, everything=everything),
         writable=BoardSet(all=everything or all_write, ids=frozenset(writable or ())),
-        head=LogHead(*row[4:7]),
+        head=LogHead(*row[1:4]),
         role=role,
-        expires_at=row.expires_at,
-        last_use_due=last_use_due,
     )
 
 

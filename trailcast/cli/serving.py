@@ -24,6 +24,8 @@ from trailcast.cli.stopping import SIGNALS, stop_if_asked
 from trailcast.demo.handout import Address
 from trailcast.embedded.launcher import die_with
 from trailcast.errors import ConfigurationError
+from trailcast.live.counters import Counters
+from trailcast.live.listener import make_bells
 from trailcast.serving import tune, uvicorn_config
 from trailcast.settings import PREFIX, Settings, load_settings
 
@@ -80,7 +82,9 @@ class Supervisor(Multiprocess):
 
 
 def serve(settings: Settings, listener: socket.socket, url: str, workers: int) -> None:
-    """Serve until a signal comes. Raises SystemExit where the application does not start."""
+    """Serve until a signal comes. Raises ConfigurationError, and SystemExit where the application does not start."""
+    # Nothing is connected yet: a URL that no bell understands is refused here in one sentence, not by each worker in a traceback.
+    make_bells(settings.broadcast_url, url, Counters())
     os.environ[f"{PREFIX}DATABASE_URL"] = url  # how workers learn which PostgreSQL was started for them
     config = uvicorn_config(APPLICATION, settings, workers=workers)
     # Signals are theirs before the last look at what came until then, so that none is lost in between.

@@ -17,10 +17,11 @@ from trailcast.demo.happening import Happenings
 from trailcast.demo.loading import draft_all, speak_as
 from trailcast.demo.story import PRIORITIES
 from trailcast.errors import TrailcastError
-from trailcast.ledger.database import Database, driver_url
+from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
+from trailcast.live.counters import Counters
 from trailcast.live.doorbell import Doorbell
-from trailcast.live.listener import PostgresBackend
+from trailcast.live.listener import make_bells
 from trailcast.records import EventInput, FieldChange
 from trailcast.settings import Settings
 
@@ -47,7 +48,7 @@ async def keep_adding(url: str, settings: Settings, handout: Handout, is_over: C
     """Add events to the demo's workspaces in turn until it is over, which is asked often, since a stop should not take long."""
     chance = Random()  # noqa: S311 - invents stories, guards nothing
     database = Database(url, settings)
-    doorbell = Doorbell(PostgresBackend(driver_url(url)), Deaf())
+    doorbell = Doorbell(make_bells(settings.broadcast_url, url, Counters())[0], Deaf())
     writers = Writers(
         database,
         doorbell.ring,

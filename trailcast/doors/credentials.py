@@ -1,9 +1,11 @@
-"""Finds the one credential that a request or a socket presents. Looks nothing up, and never repeats what it read."""
+"""Finds the one credential that a request or a socket presents, and has a JWT verified. Looks up nobody, and repeats nothing."""
 
 from collections.abc import Mapping
 from uuid import UUID
 
-from trailcast.access.principal import Credentials
+from trailcast.access.jwt import Jwt, has_shape_of_jwt
+from trailcast.access.principal import Credentials, Presented
+from trailcast.access.sign_in import SignIn
 from trailcast.access.tokens import parse_token
 from trailcast.errors import Unauthenticated
 from trailcast.records import ActorKind
@@ -14,37 +16,50 @@ AGENT_TOKEN = ("x-agent-token", "xagenttoken", "x_agent_token", "agenttoken")
 WORKSPACE = ("x-workspace", "workspace", "xworkspace", "x_workspace")
 
 
-def find_credentials(presented: Mapping[str, object]) -> Credentials | None:
+async def read_credentials(presented: Mapping[str, object], sign_in: SignIn | None) -> Presented | None:
+    """What headers or the payload of `connection_init` present, a JWT verified; None where there is no credential.
+
+    Raises Unauthenticated, and Unavailable where a JWT cannot be verified at the moment.
+    """
+    found = find_credentials(presented)
+    if not isinstance(found, Jwt):
+        return found
+    if sign_in is None:
+        raise Unauthenticated
+    return await sign_in.identify(found)
+
+
+def find_credentials(presented: Mapping[str, object]) -> Credentials | Jwt | None:
     """The credential in headers or in the payload of `connection_init`; None where there is none.
 
-    Raises Unauthenticated for one that cannot be right: two at once, another scheme, not a token, not a workspace's id.
+    Raises Unauthenticated for one that cannot be right: two at once, another scheme, no token, not a workspace's id.
     """
-    values = {name.lower(): value for name, value in presented.items()}
-    authorization, agent_token = _first(values, AUTHORIZATION), _first(values, AGENT_TOKEN)
-    if authorization is None and agent_token is None:
+    authorization, agent_token = _all(presented, AUTHORIZATION), _all(presented, AGENT_TOKEN)
+    if not authorization and not agent_token:
         return None
-    if authorization is not None and agent_token is not None:
+    if len(authorization) + len(agent_token) > 1:
         raise Unauthenticated("Send one credential: Authorization or X-Agent-Token, not both.")
-    text = agent_token
-    if authorization is not None:
-        scheme, _, text = authorization.strip().partition(" ")
+    text = agent_token[0] if agent_token else ""
+    if authorization:
+        scheme, _, text = authorization[0].strip().partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated
-    token = parse_token((text or "").strip())
-    if token is None or (agent_token is not None and token.kind is not ActorKind.AGENT):
-        raise Unauthenticated
-    workspace = _first(values, WORKSPACE)
+    workspaces, text = _all(presented, WORKSPACE), text.strip()
     try:
-        return Credentials(token, None if workspace is None else UUID(workspace.strip()))
+        workspace_id = UUID(workspaces[0].strip()) if workspaces else None
     except ValueError:
         raise Unauthenticated from None
+    if authorization and has_shape_of_jwt(text):
+        return Jwt(text, workspace_id)
+    token = parse_token(text)
+    if token is None or (agent_token and token.kind is not ActorKind.AGENT):
+        raise Unauthenticated
+    return Credentials(token, workspace_id)
 
 
-def _first(values: Mapping[str, object], names: tuple[str, ...]) -> str | None:
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, str) and value:
-            return value
-        if value is not None and not isinstance(value, str):
-            raise Unauthenticated
-    return None
+def _all(presented: Mapping[str, object], names: tuple[str, ...]) -> list[str]:
+    """What stands under these names, in any case; a header may come twice."""
+    values = [value for name, value in presented.items() if name.lower() in names and value not in {None, ""}]
+    if not all(isinstance(value, str) for value in values):
+        raise Unauthenticated
+    return [str(value) for value in values]

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from cross_web import HTTPException, StarletteRequestAdapter
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -19,7 +19,7 @@ from strawberry.types import ExecutionResult
 
 from resolvers.context import Caller, Context
 from schema.errors import translate
-from trailcast.doors.credentials import find_credentials
+from trailcast.doors.credentials import read_credentials
 from trailcast.doors.media import RESPONSE_MEDIA, is_json, json_text, negotiate
 from trailcast.doors.services import Services, client_address
 from trailcast.doors.streams import EventStreams, begins_subscription, is_asked_for
@@ -60,6 +60,8 @@ class GraphQLDoor(GraphQL[Context, None]):
                 raise HTTPException(415, "A request has the content type application/json, in UTF-8.")  # noqa: TRY301
             accept = request.headers.get("accept", "")
             response = await (self._stream(request) if is_asked_for(accept) else self.run(request))
+        except ClientDisconnect:
+            return  # it went before it had sent all of its request
         except HTTPException as error:
             response = self._refusal(request, error.reason, "BAD_REQUEST", error.status_code)
         except TrailcastError as error:
@@ -70,7 +72,7 @@ class GraphQLDoor(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         """The context of one request. Raises Unauthenticated for a credential that does not count."""
-        credentials = find_credentials(request.headers)
+        credentials = await read_credentials(request.headers, self._services.sign_in)
         caller = Caller(self._services.principals, credentials, memo=True)
         if credentials is not None:
             await caller.principal()

@@ -7,13 +7,14 @@ from starlette.types import Scope
 
 from resolvers.context import Caller, ClientAddress, Context
 from resolvers.principals import Principals
+from trailcast.access.sign_in import SignIn
 from trailcast.clock import Clock
 from trailcast.doors.admission import Admission
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
 from trailcast.live.counters import Counters
+from trailcast.live.doorbell import Doorbell
 from trailcast.live.feed import Feed
-from trailcast.live.listener import PostgresBackend
 from trailcast.settings import Settings
 
 USER_AGENT_LENGTH_MAX = 500
@@ -34,9 +35,10 @@ class Services:
     clock: Clock
     database: Database
     principals: Principals
+    sign_in: SignIn | None
     writers: Writers
     feed: Feed
-    bell: PostgresBackend
+    bell: Doorbell
     counters: Counters
     admission: Admission
     lifecycle: Lifecycle = field(default_factory=Lifecycle)

@@ -26,7 +26,7 @@ from schema.execution.documents import find_syntax_error, is_subscription
 from schema.execution.following import Recipe, Refused, begin, ending
 from trailcast.access.principal import Principal
 from trailcast.doors import messages
-from trailcast.doors.credentials import find_credentials
+from trailcast.doors.credentials import read_credentials
 from trailcast.doors.services import Services, client_address
 from trailcast.doors.wire import GIVEN_UP, SocketProtocol, wire_of
 from trailcast.errors import LimitExceeded, Unauthenticated, Unavailable
@@ -59,6 +59,7 @@ class Sockets:
         if self.services.lifecycle.is_leaving:
             await send({"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"1")]})
             await send({"type": "websocket.http.response.body", "body": LEAVING.encode()})
+            wire_of(scope).end_handshake()
             return
         if not self._is_welcome(headers):
             await send({"type": "websocket.close"})
@@ -191,7 +192,7 @@ class Socket:
         services = self._door.services
         try:
             async with asyncio.timeout(services.settings.socket_init_s):
-                credentials = find_credentials(payload)
+                credentials = await read_credentials(payload, services.sign_in)
                 principal = await Caller(services.principals, credentials, memo=False).principal()
         except Unauthenticated:
             self.close(4403, "Forbidden")

@@ -87,12 +87,14 @@ class EventStreams:
     async def leave(self, deadline: float) -> None:
         """Cut every stream as soon as it has handed out what was on its way; at the deadline, in the loop's time, all."""
         loop = asyncio.get_running_loop()
-        while self._open:
-            late = loop.time() >= deadline
+        while self._open and loop.time() < deadline:
             for channel, subscription in list(self._open):
-                if late or (subscription.is_live and channel.is_ready):
+                if subscription.is_live and channel.is_ready:
                     channel.end(Cut())
             await asyncio.sleep(FLUSH_LOOK_S)
+        # Not waited for: one whose reader takes nothing does not come to hear of it, and ends with its connection.
+        for channel, _ in list(self._open):
+            channel.end(Cut())
 
     async def _events(self, recipe: Recipe, subscription: Subscription, principal: Principal) -> AsyncGenerator[bytes]:
         settings = self._services.settings

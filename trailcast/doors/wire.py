@@ -73,6 +73,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
+    def end_handshake(self) -> None:
+        """The request was answered with something else than a socket. uvicorn does not note that, and would log it as an error."""
+        self.handshake_complete = True
+
     # -- uvicorn's hooks
 
     def handle_connect(self, event: Request) -> None:

@@ -52,9 +52,14 @@ class Delivery:
 
 
 def deliver(event: EventRecord) -> Delivery:
-    """The event, with what it roughly takes in memory, in bytes."""
+    """The event, with its size."""
+    return Delivery(event, size_of(event))
+
+
+def size_of(event: EventRecord) -> int:
+    """What it roughly takes in memory, in bytes."""
     texts = (event.message, event.metadata, [change.after for change in event.changes or ()])
-    return Delivery(event, RECORD_BYTES + len(orjson.dumps(texts)))
+    return RECORD_BYTES + len(orjson.dumps(texts))
 
 
 class Member(Protocol):
@@ -93,6 +98,9 @@ class Audiences:
     @property
     def members(self) -> list[Member]:
         return [member for group in self._groups.values() for member in group.members]
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
 
     def has(self, member: Member) -> bool:
         group = self._groups.get(member.audience)

@@ -2,21 +2,22 @@
 
 The one fixed channel is subscribed once, at start, because broadcaster races when several subscribe first. Rings are coalesced:
 while one is under way, whatever else is committed goes with the next, so many writers cost few notices. Messages are lines:
-`log <workspace> <sequence>`, `access <workspace>` (written by a trigger, see the first revision) and `resync`.
+`log <workspace> <sequence>`, `access <workspace>` (written by a trigger, see the first revision) and `resync`. Which bell a line comes
+from makes no difference: where Redis or NATS carries the logs, PostgreSQL's bell is heard beside it, since the trigger knows no other.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
-from broadcaster import Broadcast, BroadcastBackend
+from broadcaster import Broadcast
 
-from trailcast.live.listener import RESYNC
+from trailcast.live.listener import RESYNC, Bell
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +36,24 @@ class Ear(Protocol):
 
 
 class Doorbell:
-    """One per process. `ring` never waits and never fails."""
+    """One per process: rings one bell, and hears that one and the others. `ring` never waits and never fails."""
 
-    def __init__(self, backend: BroadcastBackend, ear: Ear) -> None:
-        self._broadcast = Broadcast(backend=backend)
+    def __init__(self, bell: Bell, ear: Ear, *others: Bell) -> None:
+        self._bells = (bell, *others)
+        self._broadcasts = [Broadcast(backend=bell) for bell in self._bells]
         self._ear = ear
         self._ends: dict[UUID, int] = {}
         self._due = asyncio.Event()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether all would be heard right now that may be rung."""
+        return all(bell.is_listening for bell in self._bells)
+
+    @property
+    def state(self) -> str:
+        """`ok`, or what an operator should know of each bell that is not."""
+        return "; ".join(bell.state for bell in self._bells if not bell.is_listening) or "ok"
 
     def ring(self, ends: Mapping[UUID, int]) -> None:
         """These logs end here now. This process hears it at once, the others by the broadcast."""
@@ -53,11 +65,13 @@ class Doorbell:
     @asynccontextmanager
     async def connected(self) -> AsyncGenerator[None]:
         """Listening and ringing for as long as the block runs."""
-        async with self._broadcast, self._broadcast.subscribe(CHANNEL) as subscriber:
-            tasks = [
-                asyncio.create_task(self._hear(subscriber), name="trailcast-hear"),
-                asyncio.create_task(self._publish(), name="trailcast-ring"),
-            ]
+        async with AsyncExitStack() as stack:
+            subscribers = []
+            for broadcast in self._broadcasts:
+                await stack.enter_async_context(broadcast)
+                subscribers.append(await stack.enter_async_context(broadcast.subscribe(CHANNEL)))
+            tasks = [asyncio.create_task(self._publish(), name="trailcast-ring")]
+            tasks += [asyncio.create_task(self._hear(one), name="trailcast-hear") for one in subscribers]
             try:
                 yield
             finally:
@@ -96,7 +110,7 @@ class Doorbell:
             message = "\n".join(f"log {workspace_id} {sequence}" for workspace_id, sequence in taken.items())
             if message:
                 try:
-                    await self._broadcast.publish(CHANNEL, message)
+                    await self._broadcasts[0].publish(CHANNEL, message)
                 except Exception:
                     # Whatever a backend may raise: a bell that stops ringing for good would slow every other process.
                     logger.exception("the doorbell could not be rung; the tick will cover it")

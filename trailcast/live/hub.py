@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from trailcast.access.principal import LogHead
 from trailcast.access.scope import Scope, admits
 from trailcast.errors import NotFound, TrailcastError
 from trailcast.ledger.columns import Variant, shown_as, variant_for
@@ -54,6 +55,11 @@ class Follower:
         """Everybody who follows."""
         return self._audiences.members
 
+    @property
+    def is_deserted(self) -> bool:
+        """Whether nobody follows any more."""
+        return not self._audiences
+
     def add(self, member: Member) -> None:
         """From now on the member is offered whatever lies beyond the position."""
         self._counters.subscribers += 1
@@ -92,8 +98,9 @@ class Follower:
         """The log ends there now; without a number, anything may have happened."""
         if sequence is None:
             self._unsure = True
-        elif sequence > self._target:
-            self._target = sequence
+        elif sequence > self.position:
+            # Not held against the target: one ring for what does not exist would have all that follow go unheard.
+            self._target = max(self._target, sequence)
         else:
             return
         if not self._woken.is_set():
@@ -250,7 +257,7 @@ class Hub:
     def leave(self, workspace_id: UUID, follower: Follower, member: Member) -> None:
         """The member follows no more; a log that nobody follows is read no more."""
         follower.remove(member)
-        if not follower.members and self._followers.get(workspace_id) is follower:
+        if follower.is_deserted and self._followers.get(workspace_id) is follower:
             del self._followers[workspace_id]
             self._stop(follower)
 
@@ -285,6 +292,10 @@ class Hub:
             except TrailcastError as error:
                 logger.warning("the tick could not look at the log (%s)", error.code)
                 continue
-            for workspace_id, head in heads.items():
-                if follower := self._followers.get(workspace_id):
-                    follower.notice(head.last_sequence, head.access_version)
+            self._notice(heads)
+
+    def _notice(self, heads: Mapping[UUID, LogHead]) -> None:
+        # Not in the loop above, whose variables would keep a follower that has ended until the next one is looked at.
+        for workspace_id, head in heads.items():
+            if follower := self._followers.get(workspace_id):
+                follower.notice(head.last_sequence, head.access_version)

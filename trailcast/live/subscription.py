@@ -21,7 +21,7 @@ from trailcast.errors import Unauthenticated, Unavailable
 from trailcast.ledger.columns import shown_as, variant_for
 from trailcast.ledger.database import Database
 from trailcast.ledger.reader import read_range
-from trailcast.live.audiences import Audience, Delivery, deliver
+from trailcast.live.audiences import Audience, Delivery, deliver, size_of
 from trailcast.live.counters import Counters
 from trailcast.live.hub import Follower, Hub
 from trailcast.records import EventRecord
@@ -311,14 +311,31 @@ class Subscription:
             return
         target, page_size = self._follower.position, self._shared.settings.feed_page_size
         while self.last < target:
-            page = await self._read_page(target, page_size)
-            for event in page:
-                await sink.until_ready()
-                if self.ended is not None:
-                    return
+            page = deque(await self._read_page(target, page_size))
+            up_to = page[-1].sequence if len(page) == page_size else target
+            fits = False
+            while page:
+                if not sink.is_ready:
+                    if not fits:
+                        up_to, fits = self._make_fit(page, up_to), True
+                    await sink.until_ready()
+                    if self.ended is not None:
+                        return
+                event = page.popleft()
                 if self._may_see(event):
                     self._hand_over(sink, deliver(shown_as(variant_for(self.scope, event), event)))
-            self.last = page[-1].sequence if len(page) == page_size else target
+            self.last = up_to
+
+    def _make_fit(self, page: deque[EventRecord], up_to: int) -> int:
+        """Of a page that has to wait, keep as much as may be queued, and at least an event; the rest is read again. Where it ends."""
+        size = 0
+        for place, event in enumerate(page):
+            size += size_of(event)
+            if place and size > self._shared.settings.feed_bytes_max:
+                while len(page) > place:
+                    page.pop()
+                return page[-1].sequence
+        return up_to
 
     async def _read_page(self, up_to: int, limit: int) -> list[EventRecord]:
         self._shared.counters.replays += 1
