@@ -1,11 +1,13 @@
 """The one place where errors are turned outward: every error of an answer gets a code, and the unexpected loses its text.
 
 What Trailcast raises keeps its sentence and code. What is wrong with a request or its document keeps its sentence under
-one of four codes. Everything else is logged with an id, and the client gets the id and nothing more.
+one of five codes, but for the names of the schema that graphql-core offers in place of wrong ones. Everything else is logged with
+an id, and the client gets the id and nothing more.
 """
 
 import logging
 from collections.abc import AsyncIterator, Iterable
+from itertools import islice
 from uuid import uuid4
 
 from graphql import ExecutionResult as CoreResult
@@ -21,7 +23,11 @@ INTERNAL = "INTERNAL"
 BAD_REQUEST = "BAD_REQUEST"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+TOO_COMPLEX = "DOCUMENT_TOO_COMPLEX"
 BAD_USER_INPUT = BadUserInput.code
+
+ERRORS_MAX = 5  # of one answer: the first few say what is wrong, and hundreds more would only be work
+MESSAGE_LENGTH_MAX = 500  # of what graphql-core says, which repeats names and values however long they are
 
 
 def translate(error: GraphQLError) -> GraphQLError:
@@ -37,7 +43,7 @@ def translate(error: GraphQLError) -> GraphQLError:
             extensions["path"] = list(cause.path)
         return _located(error, cause.message, extensions)
     if cause is None or isinstance(cause, GraphQLError):
-        return _located(error, error.message, {"code": _document_code(error, cause)})
+        return _located(error, _plain(error.message), {"code": _document_code(error, cause)})
     error_id = uuid4().hex
     logger.error("error %s: an unexpected error was masked", error_id, exc_info=cause)
     message = "Something went wrong on our side; quote the id when you report it."
@@ -45,8 +51,8 @@ def translate(error: GraphQLError) -> GraphQLError:
 
 
 def translate_all(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
-    """Those errors as a client may see them."""
-    return [translate(error) for error in errors]
+    """Those errors as a client may see them, as many as it may see."""
+    return [translate(error) for error in islice(errors, ERRORS_MAX)]
 
 
 def translated(error: Exception) -> GraphQLError:
@@ -62,6 +68,12 @@ def _document_code(error: GraphQLError, cause: GraphQLError | None) -> str:
         return PARSE_FAILED
     # A variable that does not fit is the caller's value, not its document.
     return BAD_USER_INPUT if error.message.startswith("Variable ") and cause is not None else VALIDATION_FAILED
+
+
+def _plain(message: str) -> str:
+    """What graphql-core says, without guesses: they would give away names where introspection is closed."""
+    said = message.partition(" Did you mean ")[0]
+    return said if len(said) <= MESSAGE_LENGTH_MAX else f"{said[:MESSAGE_LENGTH_MAX]}…"
 
 
 def _located(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:

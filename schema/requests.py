@@ -1,33 +1,42 @@
-"""What every request must be, beyond a valid document: one operation that is named where there are several, on a fit transport."""
+"""What every request must be: a document within its bounds and valid, one operation that is named where there are several, and
+on a fit transport."""
 
 from collections.abc import Iterator
 
-from graphql import GraphQLError, OperationDefinitionNode
+from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
-from strawberry.types.graphql import OperationType
 
 from schema.errors import request_error
+from schema.execution.documents import Document, Documents
 
 
 class RequestRules(SchemaExtension):
-    """Refuses before validation, so that nothing of such a request is executed."""
+    """Parses and validates in upstream's place, and refuses before anything is executed."""
 
-    def on_validate(self) -> Iterator[None]:
-        problem = self._problem()
-        if problem is not None:
-            self.execution_context.pre_execution_errors = [problem]
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._document: Document | None = None
+
+    def on_parse(self) -> Iterator[None]:
+        """Raises GraphQLError, which upstream makes the answer."""
+        execution = self.execution_context
+        self._document = self._documents.read(execution.query or "")
+        execution.graphql_document = self._document.node
         yield
 
-    def _problem(self) -> GraphQLError | None:
-        execution = self.execution_context
-        document = execution.graphql_document
-        operations = (
-            [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
-        )
+    def on_validate(self) -> Iterator[None]:
+        self.execution_context.pre_execution_errors = self._find_errors()
+        yield
+
+    def _find_errors(self) -> list[GraphQLError]:
+        execution, document = self.execution_context, self._document
+        assert document is not None
         # Upstream's `operation_name` falls back to the first operation's; what the client sent has no public name.
-        if len(operations) > 1 and execution._provided_operation_name is None:  # noqa: SLF001
-            return request_error("The document has several operations: say which one with operationName.")
-        # A socket's context holds the payload of its `connection_init`, be it empty; a plain request has one answer.
-        if execution.operation_type is OperationType.SUBSCRIPTION:
-            return request_error("A subscription needs a socket: connect with the subprotocol graphql-transport-ws.")
-        return None
+        name = execution._provided_operation_name  # noqa: SLF001
+        try:
+            operation = document.find_operation(name)
+        except GraphQLError as error:
+            return [error]
+        if operation.is_subscription:
+            return [request_error("A subscription needs a socket: connect with the subprotocol graphql-transport-ws.")]
+        return self._documents.find_errors(document, operation, execution.variables)

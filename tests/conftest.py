@@ -7,6 +7,7 @@ each test that asks gets a copy, in which commits are real and notices arrive.
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -20,8 +21,23 @@ from trailcast.ledger.database import Database, driver_url
 from trailcast.ledger.migrating import migrate
 from trailcast.settings import Settings
 
+# Coverage is not measured there, because measuring doubles the time of a test: these drive other processes, or ask the same code
+# as the tests of the parts do, once for each caller. What the gate counts is what the tests of the parts reach.
+UNMEASURED = (
+    "acceptance/", "bench/", "docs/", "layout/", "soak/", "access/test_counts", "access/test_directory_reads",
+    "access/test_event_reads", "access/test_revocation", "access/test_writes", "schema/test_paging_property",
+)  # fmt: skip
+
 TEMPLATE = "template_world"
 EMPTY_TEMPLATE = "template_empty"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that are not measured."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(UNMEASURED):
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(scope="session")

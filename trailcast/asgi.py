@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.principals import Principals
 from schema.build import build
+from schema.limits import Limits
 from trailcast.access.sign_in import make_sign_in
 from trailcast.clock import Clock, utc_now
 from trailcast.doors.admission import Admission
@@ -86,7 +87,7 @@ class Server:
             stack.push_async_callback(writers.close)
             if sign_in is not None:
                 stack.push_async_callback(sign_in.close)
-            schema = build(introspection=settings.introspection)
+            schema = build(Limits.of(settings), introspection=settings.introspection)
             self._door, self._sockets = GraphQLDoor(schema, services), Sockets(schema, services)
             self._health = Health(services)
             app.state.services = services

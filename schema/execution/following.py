@@ -18,16 +18,15 @@ from graphql import (
     ExecutionResult,
     Executor,
     GraphQLError,
-    GraphQLSchema,
     create_source_event_stream,
     execute_subscription_event,
 )
-from strawberry import Schema
 from strawberry.http import process_result
 
 from resolvers.context import Context
+from schema.build import Schema
 from schema.errors import request_error, translate_all, translated
-from schema.execution.documents import parse_document, validate_document, variables_below_root
+from schema.execution.documents import Document, Operation
 from trailcast.live.audiences import Delivery
 from trailcast.live.subscription import Subscription
 
@@ -68,22 +67,21 @@ _recipes: WeakValueDictionary[tuple[object, ...], Recipe] = WeakValueDictionary(
 
 
 async def begin(
-    schema: Schema, text: str, variables: object, operation_name: str | None, context: Context
+    schema: Schema, document: Document, operation: Operation, variables: object, context: Context
 ) -> tuple[Recipe, Subscription]:
     """A subscription that stands, and how its events are answered. The caller closes it. Raises Refused."""
     if variables is not None and not isinstance(variables, dict):
         raise Refused([request_error("variables must be an object.")])
-    core: GraphQLSchema = schema._schema  # noqa: SLF001 - strawberry has no public name for the schema that it makes
-    errors = validate_document(core, text, introspection=context.settings.introspection)
+    errors = schema.documents.find_errors(document, operation, variables)
     if errors:
         raise Refused(translate_all(errors))
-    source = create_source_event_stream(_executor(core, text, variables, operation_name, context))
+    source = create_source_event_stream(_executor(schema, document, operation, variables, context))
     opened = (
         source if hasattr(source, "__aiter__") or isinstance(source, ExecutionResult) else await cast("Any", source)
     )
     if isinstance(opened, ExecutionResult):
         raise Refused(translate_all(opened.errors or ()))
-    return _recipe(core, text, variables, operation_name), cast("Subscription", opened)
+    return _recipe(schema, document, operation, variables), cast("Subscription", opened)
 
 
 def ending(error: Exception) -> bytes:
@@ -91,24 +89,25 @@ def ending(error: Exception) -> bytes:
     return _encoded(ExecutionResult(None, [translated(error)]))
 
 
-def _recipe(core: GraphQLSchema, text: str, variables: dict[str, Any] | None, operation_name: str | None) -> Recipe:
-    names = variables_below_root(text, operation_name)
+def _recipe(schema: Schema, document: Document, operation: Operation, variables: dict[str, Any] | None) -> Recipe:
+    names = operation.variables_below_root
     telling = {name: value for name, value in (variables or {}).items() if name in names}
-    key = (core, text, operation_name, orjson.dumps(telling, option=orjson.OPT_SORT_KEYS))
+    key = (schema, document.text, operation.name, orjson.dumps(telling, option=orjson.OPT_SORT_KEYS))
     recipe = _recipes.get(key)
     if recipe is None:
-        recipe = _recipes[key] = Recipe(_executor(core, text, variables, operation_name, None))
+        recipe = _recipes[key] = Recipe(_executor(schema, document, operation, variables, None))
     return recipe
 
 
 def _executor(
-    core: GraphQLSchema,
-    text: str,
+    schema: Schema,
+    document: Document,
+    operation: Operation,
     variables: dict[str, Any] | None,
-    operation_name: str | None,
     context: Context | None,
 ) -> Executor[Any]:
-    executor = Executor.build(core, parse_document(text), None, context, variables, operation_name)
+    core = schema._schema  # noqa: SLF001 - strawberry has no public name for the schema that it makes
+    executor = Executor.build(core, document.node, None, context, variables, operation.name)
     if isinstance(executor, list):
         raise Refused(translate_all(executor))
     return executor

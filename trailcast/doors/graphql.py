@@ -12,17 +12,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
-from strawberry import Schema
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.types import ExecutionResult
 
 from resolvers.context import Caller, Context
+from schema.build import Schema
 from schema.errors import translate
 from trailcast.doors.credentials import read_credentials
 from trailcast.doors.media import RESPONSE_MEDIA, is_json, json_text, negotiate
 from trailcast.doors.services import Services, client_address
-from trailcast.doors.streams import EventStreams, begins_subscription, is_asked_for
+from trailcast.doors.streams import EventStreams, is_asked_for
 from trailcast.errors import LimitExceeded, TrailcastError, Unauthenticated, Unavailable
 
 EXPLAINING_HEADERS = {401: {"www-authenticate": "Bearer"}, 405: {"allow": "GET, POST"}}
@@ -89,7 +89,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         asked = await self.parse_http_body(adapter)
         if isinstance(asked, list) or asked.query is None:
             raise HTTPException(400, "Send one operation, with a query.")
-        if request.method == "GET" and not begins_subscription(asked.query, asked.operation_name):
+        if request.method == "GET" and not self.streams.begins_subscription(asked.query, asked.operation_name):
             raise HTTPException(405, "By GET only subscriptions are streamed: use POST.")
         context.resume_after = request.headers.get("last-event-id")
         return await self.streams.respond(asked.query, asked.variables, asked.operation_name, context)

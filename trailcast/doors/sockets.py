@@ -13,16 +13,16 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+from graphql import GraphQLError
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
-from strawberry import Schema
 from strawberry.http import process_result
 from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 from strawberry.types.execution import PreExecutionError
 
 from resolvers.context import Caller, ClientAddress
+from schema.build import Schema
 from schema.errors import translate_all, translated
-from schema.execution.documents import find_syntax_error, is_subscription
 from schema.execution.following import Recipe, Refused, begin, ending
 from trailcast.access.principal import Principal
 from trailcast.doors import messages
@@ -246,11 +246,13 @@ class Socket:
         assert self.caller is not None
         text, variables, name = payload["query"], payload.get("variables"), payload.get("operationName")
         context = self._door.services.context(self.caller, self._client)
-        syntax_error = find_syntax_error(text)
-        if syntax_error is not None:
-            raise Refused(translate_all([syntax_error]))
-        if is_subscription(text, name):
-            return await begin(self._door.schema, text, variables, name, context)
+        try:
+            document = self._door.schema.documents.read(text)
+            operation = document.find_operation(name)
+        except GraphQLError as error:
+            raise Refused(translate_all([error])) from None
+        if operation.is_subscription:
+            return await begin(self._door.schema, document, operation, variables, context)
         result = await self._door.schema.execute(text, variables, context_value=context, operation_name=name)
         if isinstance(result, PreExecutionError):
             raise Refused(translate_all(result.errors or []))

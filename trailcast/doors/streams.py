@@ -11,14 +11,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import orjson
+from graphql import GraphQLError
 from starlette.responses import Response, StreamingResponse
-from strawberry import Schema
 from strawberry.http import process_result
 from strawberry.types.execution import PreExecutionError
 
 from resolvers.context import Context
-from schema.errors import translate_all
-from schema.execution.documents import find_syntax_error, is_subscription
+from schema.build import Schema
+from schema.errors import translate, translate_all
+from schema.execution.documents import Document, Operation
 from schema.execution.following import Recipe, Refused, begin, ending
 from trailcast.access.principal import Principal
 from trailcast.doors.services import Services
@@ -42,11 +43,6 @@ def is_asked_for(accept: str) -> bool:
     return any(part.partition(";")[0].strip().lower() == MEDIA for part in accept.split(","))
 
 
-def begins_subscription(text: str, operation_name: str | None) -> bool:
-    """Whether this is a subscription. What is no document is none."""
-    return find_syntax_error(text) is None and is_subscription(text, operation_name)
-
-
 class EventStreams:
     """All event streams of one process."""
 
@@ -55,30 +51,41 @@ class EventStreams:
         self._services = services
         self._open: set[tuple[Channel, Subscription]] = set()
 
+    def begins_subscription(self, text: str, operation_name: str | None) -> bool:
+        """Whether this is a subscription. What is no document is none."""
+        try:
+            return self._schema.documents.read(text).find_operation(operation_name).is_subscription
+        except GraphQLError:
+            return False
+
     async def respond(
         self, text: str, variables: dict[str, object] | None, operation_name: str | None, context: Context
     ) -> Response:
         """The stream of a subscription, or the one answer of another operation, or the errors of one that did not begin: these too as
         events, because clients take any other status for a reason to come back. Raises LimitExceeded, Unauthenticated, Unavailable."""
         try:
-            if begins_subscription(text, operation_name):
-                return await self._follow(text, variables, operation_name, context)
+            document = self._schema.documents.read(text)
+            operation = document.find_operation(operation_name)
+            if operation.is_subscription:
+                return await self._follow(document, operation, variables, context)
             result = await self._schema.execute(text, variables, context_value=context, operation_name=operation_name)
         except Refused as refused:
             return _answer({"errors": [error.formatted for error in refused.errors]})
+        except GraphQLError as error:
+            return _answer({"errors": [translate(error).formatted]})
         if isinstance(result, PreExecutionError):
             return _answer({"errors": [error.formatted for error in translate_all(result.errors or [])]})
         return _answer(process_result(result))
 
     async def _follow(
-        self, text: str, variables: dict[str, object] | None, operation_name: str | None, context: Context
+        self, document: Document, operation: Operation, variables: dict[str, object] | None, context: Context
     ) -> Response:
         principal = await context.caller.principal()
         admission = self._services.admission
         if not admission.enter(principal):
             raise LimitExceeded(f"{admission.refusal}.")
         try:
-            recipe, subscription = await begin(self._schema, text, variables, operation_name, context)
+            recipe, subscription = await begin(self._schema, document, operation, variables, context)
         except BaseException:
             admission.exit(principal)
             raise
