@@ -6,7 +6,7 @@ kept by its text, under a bound in bytes; what turns out not to be valid is kept
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from graphql import (
     DocumentNode,
@@ -22,7 +22,6 @@ from graphql import (
     SelectionNode,
     SelectionSetNode,
     VariableNode,
-    get_operation_ast,
     parse,
     specified_rules,
     validate,
@@ -171,43 +170,3 @@ def _variables_of(selection: SelectionNode, *, arguments: bool) -> Iterator[str]
             yield node.name.value
         waiting += getattr(node, "values", ())
         waiting += [field.value for field in getattr(node, "fields", ())]
-
-
-# -- stop-gap for the doors that do not read documents through their schema yet
-
-
-@lru_cache(maxsize=1000)
-def parse_document(text: str) -> DocumentNode:
-    """The document. Raises GraphQLSyntaxError, which is not cached."""
-    return parse(text, max_tokens=1000)
-
-
-@lru_cache(maxsize=1000)
-def validate_document(schema: GraphQLSchema, text: str, *, introspection: bool) -> tuple[GraphQLError, ...]:
-    """What is wrong with the document, for this schema. Raises GraphQLSyntaxError."""
-    rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-    return tuple(validate(schema, parse_document(text), rules))
-
-
-def find_syntax_error(text: str) -> GraphQLError | None:
-    """What keeps the text from being a document at all."""
-    try:
-        parse_document(text)
-    except GraphQLError as error:
-        return error
-    return None
-
-
-def is_subscription(text: str, operation_name: str | None) -> bool:
-    """Whether running this document means following a stream. Where it cannot be told which operation is meant, it does not."""
-    operation: OperationDefinitionNode | None = get_operation_ast(parse_document(text), operation_name)
-    return operation is not None and operation.operation is OperationType.SUBSCRIPTION
-
-
-def variables_below_root(text: str, operation_name: str | None) -> frozenset[str]:
-    """The variables of a valid operation that can change how an answer looks: all but those that only root fields are given."""
-    document = parse_document(text)
-    operation: OperationDefinitionNode | None = get_operation_ast(document, operation_name)
-    return (
-        Operation(operation, Tallies(document).fragments).variables_below_root if operation is not None else frozenset()
-    )

@@ -1,5 +1,6 @@
 """Documents that would cost much, at all doors: refused with a code and a sentence before they are validated, and not kept."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +18,7 @@ from schema.limits import Limits
 from tests.conftest import TEMPLATE
 from tests.schema.servers import Shared, shared_server
 from tests.schema.test_limits import NESTED, count_calls, doubling, nested
-from tests.support.clients import Socket, open_socket
+from tests.support.clients import RECEIVE_TIMEOUT_S, Socket, open_socket
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
 
@@ -50,9 +51,9 @@ class Doors:
 
     async def errors(self, door: str, document: str, variables: dict[str, Any] | None = None) -> Errors:
         """The errors of the answer; none where it was answered."""
-        return await {"http": self._by_http, "socket": self._by_socket, "stream": self._by_stream}[door](
-            {"query": document, "variables": variables}
-        )
+        ask = {"http": self._by_http, "socket": self._by_socket, "stream": self._by_stream}[door]
+        async with asyncio.timeout(RECEIVE_TIMEOUT_S):  # an answer that goes on and on is none of these
+            return await ask({"query": document, "variables": variables})
 
     async def post(self, *, accept: str, **body: Any) -> httpx.Response:
         headers = {**self.headers, "content-type": "application/json", "accept": accept}

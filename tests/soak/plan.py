@@ -57,7 +57,7 @@ LONG = Plan(
     seed=0,
 )
 SHORT = Plan(
-    events=1_500,
+    events=900,
     writers=20,
     late_writers=4,
     readers=8,
