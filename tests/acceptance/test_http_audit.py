@@ -2,21 +2,17 @@
 
 import asyncio
 import json
-from asyncio.subprocess import PIPE
 
-from tests.acceptance.test_npm_client import HERE, pytestmark
+from tests.acceptance.npm import running_node
 from tests.support.serving import RunningServer
 from tests.support.world import World
-
-__all__ = ["pytestmark"]
 
 AUDITS = 61
 BY_GET = {"5A70", "D6D5", "6A70"}
 
 
 async def test_every_must_and_should_of_the_audit_is_met(server: RunningServer, world: World) -> None:
-    process = await asyncio.create_subprocess_exec("node", "audit.mjs", server.http, cwd=HERE, stdout=PIPE)
-    async with asyncio.timeout(60):
+    async with running_node("audit.mjs", server.http) as process, asyncio.timeout(60):
         printed, _ = await process.communicate()
     results = [json.loads(line) for line in printed.decode().splitlines()]
     assert len(results) == AUDITS

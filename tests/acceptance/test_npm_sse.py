@@ -1,38 +1,28 @@
 """The npm graphql-sse client against a real server process: it goes on by itself over any cut, however it says where it was."""
 
-import asyncio
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from tests.acceptance.acme import Acme, Received
 from tests.acceptance.conftest import Serve
+from tests.acceptance.npm import Node, running_node
 from tests.acceptance.processes import ServerProcess
-from tests.acceptance.test_npm_client import HERE, Node, pytestmark
 from tests.ledger.drafts import draft
 from trailcast.ledger.append import Submission, append
 from trailcast.ledger.database import Database
 
-__all__ = ["pytestmark"]
-
 
 @asynccontextmanager
 async def client(server: ServerProcess, acme: Acme, how: str) -> AsyncIterator[Node]:
-    assert (HERE / "node_modules").is_dir(), "The npm clients are not installed: run scripts/install-clients first."
-    command = ("node", "sse.mjs", server.http, acme.world.token("owner"), acme.cursor(acme.end), how)
-    process = await asyncio.create_subprocess_exec(*command, cwd=HERE, stdout=PIPE)
-    assert process.stdout is not None
-    try:
-        yield Node(process.stdout)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    arguments = (server.http, acme.world.token("owner"), acme.cursor(acme.end), how)
+    async with running_node("sse.mjs", *arguments) as process:
+        yield Node(process)
 
 
 async def commit(database: Database, acme: Acme, messages: Sequence[str]) -> None:
     """Written by somebody else, who rings no bell."""
-    async with database.writing() as connection:
+    async with database.writing([UUID(acme.world.acme)]) as connection:
         await append(connection, [Submission([draft(acme.world.acme, message) for message in messages])])
 
 

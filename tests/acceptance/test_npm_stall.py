@@ -6,7 +6,6 @@ for fatal: it comes back by itself, and gets what it missed, once and in order.
 
 import asyncio
 import signal
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,12 +13,10 @@ from pathlib import Path
 
 from tests.acceptance.acme import LOG, Acme, Received
 from tests.acceptance.conftest import Serve
+from tests.acceptance.npm import Node, running_node
 from tests.acceptance.processes import ServerProcess
-from tests.acceptance.test_npm_client import HERE, Node, pytestmark
 from tests.support.clients import Client
 from tests.support.waiting import until
-
-__all__ = ["pytestmark"]
 
 IMPATIENT = {
     "TRAILCAST_SOCKET_PING_S": "0.5",
@@ -65,17 +62,11 @@ class Sleeper:
 
 @asynccontextmanager
 async def sleeper(server: ServerProcess, acme: Acme) -> AsyncIterator[Sleeper]:
-    command = ("node", "stock.mjs", server.ws, acme.world.token("owner"), acme.cursor(acme.end))
-    process = await asyncio.create_subprocess_exec(*command, cwd=HERE, stdout=PIPE)
-    assert process.stdout is not None
-    client = Sleeper(Node(process.stdout), process)
-    try:
+    arguments = (server.ws, acme.world.token("owner"), acme.cursor(acme.end))
+    async with running_node("stock.mjs", *arguments) as process:
+        client = Sleeper(Node(process), process)
         assert await client.node.value("connected") == "first"
         yield client
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 def has_connections(server: ServerProcess) -> bool:

@@ -118,7 +118,7 @@ async def _read_through_restarts(
 ) -> tuple[Received, list[str]]:
     received: Received = []
     said: list[str] = []
-    async with Client(server.http) as client, acme.reading(server) as socket:
+    async with asyncio.timeout(60), Client(server.http) as client, acme.reading(server) as socket:
         for _ in range(2):
             for message in acme.messages(3):
                 # Until it is acknowledged: right after a restart the server's connections are dead, and it says UNAVAILABLE.

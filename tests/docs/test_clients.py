@@ -6,8 +6,6 @@ where going on is no use.
 
 import asyncio
 import json
-import os
-import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -17,7 +15,8 @@ import asyncpg
 import pytest
 from gql.transport.exceptions import TransportError, TransportQueryError
 
-from tests.docs.markdown import ROOT, blocks, file_block
+from tests.acceptance.npm import MODULES, running_node
+from tests.docs.markdown import blocks, file_block
 from tests.docs.relay import Relay
 from tests.support.clients import Client, Statements
 from tests.support.serving import RunningServer, running_server
@@ -28,7 +27,6 @@ from trailcast.ledger.database import driver_url
 from trailcast.settings import Settings
 
 PAGE = "docs/protocol.md"
-CLIENTS = ROOT / "tests/acceptance/node/node_modules"
 DEADLINE_S = 30.0
 
 # What the documented module is driven by: it prints each message on a line, and how it ended.
@@ -88,24 +86,15 @@ async def _drive(
     folder: Path, modules: list[str], driver: str, *arguments: str, **environment: str
 ) -> AsyncGenerator[list[Any]]:
     """What the documented modules do under this driver, line by line."""
-    assert CLIENTS.is_dir(), "The npm clients are not installed: run scripts/install-clients first."
     for name in modules:
         (folder / name).write_text(file_block(PAGE, name))
     (folder / "driver.js").write_text(driver)
     (folder / "package.json").write_text('{"type": "module"}')
-    (folder / "node_modules").symlink_to(CLIENTS)
-    command = ("node", "driver.js", *arguments)
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, stdout=asyncio.subprocess.PIPE, env={**os.environ, **environment}
-    )
-    assert process.stdout is not None
-    try:
+    (folder / "node_modules").symlink_to(MODULES)
+    async with running_node("driver.js", *arguments, folder=folder, **environment) as process:
+        assert process.stdout is not None
         async for line in process.stdout:
             yield json.loads(line)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def follow_with_graphql_sse(
@@ -134,12 +123,9 @@ async def follow_with_gql(
         yield ["end", error.__cause__.rcvd.code]  # type: ignore[union-attr]
 
 
-needs_node = pytest.mark.skipif(
-    shutil.which("node") is None, reason="There is no Node here to run the npm client with."
-)
 FOLLOWERS = [
-    pytest.param(follow_with_graphql_ws, marks=needs_node, id="graphql-ws"),
-    pytest.param(follow_with_graphql_sse, marks=needs_node, id="graphql-sse"),
+    pytest.param(follow_with_graphql_ws, id="graphql-ws"),
+    pytest.param(follow_with_graphql_sse, id="graphql-sse"),
     pytest.param(follow_with_gql, id="gql"),
 ]
 every_client = pytest.mark.parametrize("follow", FOLLOWERS)
@@ -214,7 +200,7 @@ async def test_a_revoked_token_ends_it(follow: Follow, server: RunningServer, ta
     await talk.say("before")
     async with following(follow, tmp_path, server.ws, talk, after) as lines:
         assert await heard(lines, 1) == comments("before")
-        async with server.database.writing() as connection:
+        async with server.database.operating() as connection:
             await revoke_token(connection, talk.token.split("_")[1])
         assert await heard(lines, 1) == [["end", "UNAUTHENTICATED"]]
 
@@ -264,7 +250,6 @@ async def changed_rights_that_nobody_can_read(settings: Settings) -> AsyncGenera
         await connection.close()
 
 
-@needs_node
 async def test_a_client_that_answered_no_ping_comes_back(settings: Settings, talk: Talk, tmp_path: Path) -> None:
     after = await talk.newest_cursor()
     await talk.say("before")
