@@ -1,6 +1,6 @@
 # Every target is a line over scripts/, which CI and people call alike. `make TARGET ARGS="…"` passes arguments on;
 # HOST=, PORT=, TRAILCAST_DATA_DIR= and PYTHON= may be given the same way, or in the environment.
-.PHONY: help run test check format schema lock bench soak clean
+.PHONY: help run test check format schema lock bench soak fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,9 @@ bench: ## measure, and print ratios (ARGS="fanout --subscribers 1000"; see bench
 
 soak: ## ten long runs under kills and restarts; counts what was lost or repeated (ARGS="--runs 1 --events 2000")
 	@exec scripts/soak $(ARGS)
+
+fuzz: ## thousands of requests made at random from the schema; none may earn a 5xx (ARGS="--requests 500 --seed 1")
+	@exec scripts/fuzz $(ARGS)
 
 clean: ## remove environments and caches; the data stays
 	@exec scripts/clean

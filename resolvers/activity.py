@@ -46,7 +46,7 @@ async def count(context: Context, wanted: EventFilter, up_to: int) -> Count:
     if not 1 <= up_to <= context.settings.count_max:
         raise BadUserInput(f"upTo must be 1 to {context.settings.count_max}.", ["upTo"])
     principal = await context.caller.principal()
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await count_events(
             connection, principal.scope, asked.event_filter(wanted, context.settings, "filter"), up_to
         )
@@ -56,7 +56,7 @@ async def get_event(context: Context, event_id: str, selection: Selection) -> Ev
     """One event. Raises NotFound for an absent and for a hidden one alike."""
     principal = await context.caller.principal()
     identity = asked.uuid(event_id, "id")
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         event = await read_event(connection, principal.scope, identity, selection)
     if event is None:
         raise NotFound
@@ -89,7 +89,7 @@ async def _page(
 ) -> Page[EventRecord]:
     empty = request.limit == 0
     # A page of none still has to say whether anything follows, which one row answers.
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         page = await read_page(
             connection, principal.scope, wanted, replace(request, limit=1) if empty else request, selection
         )

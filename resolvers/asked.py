@@ -101,10 +101,10 @@ def event_filter(wanted: EventFilter, settings: Settings, *path: str) -> EventFi
     return wanted if wanted.entity is None else replace(wanted, entity=entity(wanted.entity, *path, "entity"))
 
 
-def entity(reference: EntityRef, *path: str) -> EntityRef:
-    """The entity, with its id spelled as it is stored. Raises BadUserInput."""
-    _short(reference.type, *path, "type")
-    _short(reference.id, *path, "id")
+def entity(reference: EntityRef, *path: str, names: tuple[str, str] = ("type", "id")) -> EntityRef:
+    """The entity, with its id spelled as it is stored; `names` are those of its arguments. Raises BadUserInput."""
+    for value, name in zip((reference.type, reference.id), names, strict=True):
+        _short(value, *path, name)
     return EntityRef(reference.type, normal_entity_id(reference.type, reference.id) or "")
 
 

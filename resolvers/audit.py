@@ -12,7 +12,7 @@ async def trail_entity(context: Context, entity_type: str, entity_id: str) -> En
     """The entity, for a caller that is known. Whether anything of it is visible shows in its events: none, absent and hidden
     look alike. Raises BadUserInput, Unauthenticated."""
     await context.caller.principal()
-    return asked.entity(EntityRef(entity_type, entity_id))
+    return asked.entity(EntityRef(entity_type, entity_id), names=("entityType", "entityId"))
 
 
 async def edge_event(
@@ -20,14 +20,14 @@ async def edge_event(
 ) -> EventRecord | None:
     """The first (ASC) or last (DESC) event of the history that the caller may see."""
     principal = await context.caller.principal()
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await read_edge_event(connection, principal.scope, EventFilter(entity=entity), direction, selection)
 
 
 async def contributors(context: Context, entity: EntityRef, first: int) -> list[ActorActivity]:
     """Who did how much of it. Raises BadUserInput."""
     principal = await context.caller.principal()
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await read_contributors(
             connection, principal.scope, EventFilter(entity=entity), asked.rows(first, context.settings)
         )

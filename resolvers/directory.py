@@ -48,7 +48,7 @@ async def node(
     identity = asked.uuid(node_id, "id")
     if identity == principal.workspace.id:
         return principal.workspace
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         found = await read_event(connection, principal.scope, identity, selection) or await find_entry(
             connection, principal.scope, identity
         )
@@ -73,5 +73,5 @@ async def _listed(  # noqa: PLR0917 - the arguments of the four lists, handed on
         text=None if text is None else asked.search_text(text, "text"),
         board_id=None if board_id is None else asked.uuid(board_id, "boardId"),
     )
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await read(connection, principal.scope, request)

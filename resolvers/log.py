@@ -11,6 +11,7 @@ from uuid import UUID
 
 from resolvers.context import ClientAddress, Context
 from trailcast.access.principal import Principal
+from trailcast.access.tokens import TokenScope
 from trailcast.errors import BadUserInput
 from trailcast.ledger.append import Receipt
 from trailcast.ledger.catalogue import COMMENT, action_of, category_of, outcome_of
@@ -73,7 +74,8 @@ async def add_task_comment(
 async def _log(
     context: Context, given: Sequence[EventInput], selection: Selection | None, *, as_comments: bool = False
 ) -> Batch:
-    principal = await context.caller.principal()
+    # What it wrote is shown to it whatever its scopes: that it knows.
+    principal = await context.caller.principal(TokenScope.WRITE)
     checked = [check(one, context.settings) for one in given]
     found = await _found(context, principal, checked)
     client = context.client if context.settings.store_client_address else ClientAddress()
@@ -93,7 +95,7 @@ async def _found(context: Context, principal: Principal, checked: Sequence[Check
     boards, tasks, actors = named(checked)
     if not (boards or tasks or actors):
         return Found()
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await look_up(connection, principal.workspace.id, boards, tasks, actors)
 
 
@@ -121,7 +123,7 @@ async def _read_back(
     if selection is None:
         return Batch((), replayed, ())
     numbers = [appended.sequence for appended in receipt.appended]
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         events = await read_events(connection, principal.scope, numbers, selection, comments=comments)
     return Batch([events[number] for number in numbers if number in events], replayed, ())
 

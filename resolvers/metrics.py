@@ -52,7 +52,7 @@ def zone(name: str) -> ZoneInfo:
 async def outcomes(context: Context, request: MetricsRequest) -> tuple[int, int]:
     """(total, failed)."""
     principal = await context.caller.principal()
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await count_outcomes(connection, principal.scope, request.wanted)
 
 
@@ -65,14 +65,14 @@ async def series(context: Context, request: MetricsRequest) -> list[MetricPoint]
             f"A series may have {count_max} points: ask for a larger bucket or a shorter time.", ["bucket"]
         )
     principal = await context.caller.principal()
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await read_series(connection, principal.scope, request.wanted, bounds, request.now)
 
 
 async def breakdown(context: Context, request: MetricsRequest, by: Dimension, first: int) -> list[Breakdown]:
     """The most frequent values. Raises BadUserInput."""
     principal = await context.caller.principal()
-    async with context.database.reading() as connection:
+    async with context.database.reading(principal.workspace.id) as connection:
         return await read_breakdown(
             connection, principal.scope, request.wanted, by, asked.rows(first, context.settings)
         )

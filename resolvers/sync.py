@@ -6,6 +6,7 @@ from uuid import UUID
 
 from resolvers.asked import camel
 from resolvers.context import Context
+from trailcast.access.tokens import TokenScope
 from trailcast.errors import BadUserInput, Forbidden
 from trailcast.ledger.drafting import NAME_LENGTH_MAX, check_uuid, is_storable
 from trailcast.ledger.sync import TABLES, Entry, Synced, sync
@@ -20,10 +21,11 @@ NULLABLE = frozenset({"project_id", "board_id", "external_id", "role", "status"}
 
 
 async def sync_directory(context: Context, rows: Mapping[str, Sequence[Row]]) -> Synced:
-    """Write what is right and report what is not, each row by its path. Raises Forbidden for anyone but a service."""
-    principal = await context.caller.principal()
+    """Write what is right and report what is not, each row by its path. Raises Forbidden for anyone but a service with the scope."""
+    principal = await context.caller.identify()
     if not principal.is_service:
         raise Forbidden("Only a service may synchronise the directory: use a service token.")
+    principal.require(TokenScope.DIRECTORY)
     if sum(map(len, rows.values())) > context.settings.sync_rows_max:
         raise BadUserInput(f"One call may have {context.settings.sync_rows_max} rows: split it.", ["input"])
     problems: list[Problem] = []
@@ -33,7 +35,7 @@ async def sync_directory(context: Context, rows: Mapping[str, Sequence[Row]]) ->
         for index, row in enumerate(rows.get(kind, ()))
         if (entry := _entry(kind, index, row, problems))
     ]
-    async with context.database.writing() as connection:
+    async with context.database.writing([principal.workspace.id]) as connection:
         synced = await sync(connection, principal.workspace.id, principal.actor, entries)
     if synced.last_sequence is not None:
         context.writers.ring({principal.workspace.id: synced.last_sequence})

@@ -39,4 +39,4 @@ class RequestRules(SchemaExtension):
             return [error]
         if operation.is_subscription:
             return [request_error("A subscription needs a socket: connect with the subprotocol graphql-transport-ws.")]
-        return self._documents.find_errors(document, operation, execution.variables)
+        return self._documents.find_errors(document, operation, execution.variables, execution.context.spend)

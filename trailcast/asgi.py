@@ -3,8 +3,9 @@
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -19,15 +20,23 @@ from starlette.types import Receive, Scope, Send
 from resolvers.principals import Principals
 from schema.build import build
 from schema.limits import Limits
-from trailcast.access.sign_in import make_sign_in
-from trailcast.clock import Clock, utc_now
+from trailcast.clock import Clock, Monotonic, utc_now
 from trailcast.doors.admission import Admission
-from trailcast.doors.graphql import GraphQLDoor
+from trailcast.doors.allowances import Allowances
+from trailcast.doors.attempts import Attempts
+from trailcast.doors.authenticator import Authenticator
+from trailcast.doors.connections import SETTINGS
+from trailcast.doors.deadlines import Deadlines
+from trailcast.doors.follow_ups import FollowUps
+from trailcast.doors.graphql import REQUEST_ID, GraphQLDoor
+from trailcast.doors.headers import with_headers
 from trailcast.doors.health import Health
+from trailcast.doors.proxies import Proxies
 from trailcast.doors.services import Services
 from trailcast.doors.sockets import Sockets
-from trailcast.errors import ConfigurationError
+from trailcast.errors import ConfigurationError, Unavailable
 from trailcast.fetching import read_jwks
+from trailcast.ledger.condition import Condition
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
 from trailcast.live.counters import Counters
@@ -47,9 +56,11 @@ PATH = "/graphql"
 class Server:
     """One process's parts between start and stop. The routes are laid before the parts exist, so they go through here."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, monotonic: Monotonic) -> None:
         self._settings = settings
         self._clock = clock
+        self._monotonic = monotonic
+        self._allowances = Allowances(settings, monotonic)
         self._door: GraphQLDoor | None = None
         self._sockets: Sockets | None = None
         self._health: Health | None = None
@@ -75,26 +86,40 @@ class Server:
         )
         feed = Feed(Shared(database, hub, settings, self._clock, counters))
         principals = Principals(database, self._clock)
-        sign_in = make_sign_in(settings, self._clock, partial(read_jwks, settings))
+        sign_in = None
+        if settings.jwt_jwks or settings.jwt_secret:
+            from trailcast.access.sign_in import (
+                make_sign_in,  # and what verifies signatures, a tenth of the time of a start
+            )
+
+            sign_in = make_sign_in(settings, self._clock, partial(read_jwks, settings))
+        follow_ups = FollowUps(database, writers, settings, self._monotonic)
+        authenticator = Authenticator(principals, sign_in, Attempts(settings, self._monotonic), follow_ups)
         admission = Admission(settings.sockets_per_principal_max)
         services = Services(
-            settings, self._clock, database, principals, sign_in, writers, feed, doorbell, counters, admission
-        )
+            settings, self._clock, database, principals, authenticator, writers, feed, doorbell, counters, admission,
+            self._allowances, Deadlines(settings.request_timeout_s), Proxies(settings.proxies),
+        )  # fmt: skip
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.dispose)
+            with suppress(Unavailable):  # away: it is looked at when it is back
+                await database.check_walls()
             await stack.enter_async_context(doorbell.connected())
             await stack.enter_async_context(hub.running())
             stack.push_async_callback(writers.close)
+            stack.push_async_callback(follow_ups.close)
             if sign_in is not None:
                 stack.push_async_callback(sign_in.close)
             schema = build(Limits.of(settings), introspection=settings.introspection)
             self._door, self._sockets = GraphQLDoor(schema, services), Sockets(schema, services)
-            self._health = Health(services)
+            condition = Condition(database, writers)
+            stack.push_async_callback(condition.close)
+            self._health = Health(services, condition)
             app.state.services = services
             # What was made so far stays: full collections over it cost pauses and free nothing.
             gc.collect()
             gc.freeze()
-            yield {LEAVE: self.leave}
+            yield {LEAVE: self.leave, SETTINGS: settings}
 
     async def leave(self) -> None:
         """Let nobody in any more, and bring to an end what is under way, in the time that the settings give."""
@@ -134,22 +159,28 @@ class Application(Starlette):
         if scope["type"] == "websocket" and scope["path"] == PATH:
             await self._server.socket(scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, with_headers(send) if scope["type"] == "http" else send)
 
 
 async def _home(_request: Request) -> Response:
     return RedirectResponse(PATH)
 
 
-def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Starlette:
+def create_app(
+    settings: Settings | None = None, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic
+) -> Starlette:
     """The ASGI application. Without settings they are read from the environment. Raises ConfigurationError."""
     settings = settings or load_settings()
-    server = Server(settings, clock)
+    server = Server(settings, clock, monotonic)
     middleware = []
     if settings.origins:
-        headers = ["authorization", "content-type", "x-agent-token", "x-workspace"]
+        headers = ["authorization", "content-type", "last-event-id", "x-agent-token", "x-workspace"]
         cors = Middleware(
-            CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=headers
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=headers,
+            expose_headers=[REQUEST_ID, "retry-after"],
         )
         middleware.append(cors)
     return Application(

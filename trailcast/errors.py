@@ -8,7 +8,9 @@
     │   ├── BadCursor       BAD_CURSOR        altered, of another workspace or list, or from the future
     │   └── CursorExpired   CURSOR_EXPIRED    older than the oldest event that is kept
     ├── LimitExceeded       LIMIT_EXCEEDED    as many operations on one socket as there may be
+    ├── RateLimited         RATE_LIMITED      one caller asks too much in too short a time; `retry_after_s` says when again
     ├── Unavailable         UNAVAILABLE       the database cannot be reached or is too busy; try again
+    │   └── Unwritable      UNAVAILABLE       the database answers and takes no writes; nothing was written
     └── ConfigurationError  CONFIGURATION     a setting or an installation that the server refuses to start with
 
 A code is a promise: it is never renamed or reused, and `docs/errors.md` has a paragraph on each (tested). Translation to
@@ -94,13 +96,42 @@ class LimitExceeded(TrailcastError):
     code = "LIMIT_EXCEEDED"
 
 
+class RateLimited(TrailcastError):
+    """One caller asks for more in a time than it may. Nothing was run; in `retry_after_s` seconds the same may pass."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(f"{reason}: try again in {retry_after_s:.2f} s.")
+        self.retry_after_s = retry_after_s
+
+
 class Unavailable(TrailcastError):
-    """The database cannot be reached, or a bound on waiting was met. Nothing is known to have happened; retry with a key."""
+    """The database cannot be reached, or a bound on waiting was met. Nothing is known to have happened; retry with a key.
+
+    `reason` is for operators (`/readyz`), and not for callers.
+    """
 
     code = "UNAVAILABLE"
 
-    def __init__(self, message: str = "The log cannot be reached right now: try again in a moment.") -> None:
+    def __init__(
+        self,
+        message: str = "The log cannot be reached right now: try again in a moment.",
+        *,
+        reason: str = "PostgreSQL cannot be reached",
+    ) -> None:
         super().__init__(message)
+        self.reason = reason
+
+
+class Unwritable(Unavailable):
+    """The database answers and takes no writes: it is read-only, or short of disk or memory. Nothing was written."""
+
+    def __init__(self, reason: str) -> None:
+        message = (
+            "The log takes no writes at the moment; nothing was written: try again later, with the same idempotencyKey."
+        )
+        super().__init__(message, reason=reason)
 
 
 class ConfigurationError(TrailcastError):

@@ -13,7 +13,8 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from httptools import HttpParserError, HttpResponseParser
 
-from trailcast.settings import Settings, is_address, may_be_fetched
+from trailcast.settings import Settings
+from trailcast.sign_in_checks import is_address, may_be_fetched
 
 REDIRECTS_MAX = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -5,6 +5,7 @@ from typing import Any
 
 import uvicorn
 
+from trailcast.doors.connections import HttpProtocol
 from trailcast.doors.wire import SocketProtocol
 from trailcast.settings import Settings
 
@@ -44,6 +45,9 @@ def uvicorn_config(app: Any, settings: Settings, *, workers: int = 1) -> uvicorn
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom `X-Forwarded-For` is believed is said in one place (trailcast.doors.proxies); uvicorn would believe this host.
+        proxy_headers=False,
+        http=HttpProtocol,
         ws=SocketProtocol,
         ws_max_size=settings.socket_message_bytes_max,
         ws_ping_interval=settings.socket_ping_s,

@@ -7,22 +7,19 @@ start with a sentence that names the setting and what it may be.
 
 import os
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trailcast.errors import ConfigurationError
+from trailcast.sign_in_checks import PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS, find_sign_in_problem
 
 PREFIX = "TRAILCAST_"
-PUBLIC_KEY_ALGORITHMS = ("RS256", "ES256", "EdDSA")
-SECRET_ALGORITHMS = ("HS256",)
-SECRET_BYTES_MIN = 32  # as many as HS256 gives out; fewer are guessed offline
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_KEYS = "TRAILCAST_JWT_JWKS or TRAILCAST_JWT_SECRET"
 
 
 class Settings(BaseSettings):
@@ -57,6 +54,9 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(10, ge=1, le=500, description="Connections that one process holds for reading.")
     writer_pool_size: int = Field(4, ge=1, le=100, description="Connections that one process holds for writing.")
+    access_pool_size: int = Field(
+        3, ge=1, le=100, description="Connections that one process holds for looking up who calls."
+    )
     pool_timeout_ms: int = Field(
         3000, ge=100, le=60_000, description="Longest wait for a free connection, in milliseconds."
     )
@@ -202,6 +202,24 @@ class Settings(BaseSettings):
         262_144, ge=1024, le=4_194_304, description="Largest JWKS, in bytes, its HTTP headers included."
     )
 
+    jwt_create_users_in: UUID | None = Field(
+        None,
+        description="Workspace in which a person who is unknown and comes by JWT is made a user without a membership. Unset: in none.",
+    )
+
+    # -- sign-in by any credential
+    sign_in_failures_max: int = Field(
+        60,
+        ge=1,
+        le=1_000_000,
+        description="Sign-ins from one client address that may fail in a window; further ones are `RATE_LIMITED`, good ones never.",
+    )
+    sign_in_failures_window_s: float = Field(60, ge=1, le=86_400, description="That window, in seconds.")
+    trusted_proxies: str = Field(
+        "",
+        description="Proxies whose `X-Forwarded-For` is believed: addresses and networks, separated by commas. Unset: none.",
+    )
+
     # -- documents
     document_bytes_max: int = Field(262_144, ge=1024, le=4_194_304, description="Largest document, in bytes of UTF-8.")
     document_tokens_max: int = Field(
@@ -246,6 +264,49 @@ class Settings(BaseSettings):
     request_bytes_max: int = Field(
         4_194_304, ge=1024, le=67_108_864, description="Largest HTTP request body, in bytes."
     )
+    request_head_bytes_max: int = Field(
+        65_536, ge=8192, le=1_048_576, description="Largest head of an HTTP request, its address included, in bytes."
+    )
+    request_timeout_s: float = Field(
+        10,
+        ge=0.1,
+        le=600,
+        description="Longest request, and longest beginning of a subscription, in seconds; the head of a request has as long.",
+    )
+    requests_per_principal_max: int = Field(
+        256,
+        ge=1,
+        le=1_000_000,
+        description="Requests of one caller that are under way at once in one process; subscriptions are not counted.",
+    )
+    requests_per_s: float = Field(
+        2000,
+        ge=0,
+        le=1_000_000,
+        description="Operations that one caller may begin in one process in a second, over time; 0 for no limit.",
+    )
+    requests_burst: int = Field(
+        4000, ge=1, le=10_000_000, description="Operations that one caller may begin at once after a rest."
+    )
+    cost_per_s: float = Field(
+        1_000_000,
+        ge=0,
+        le=1_000_000_000,
+        description="Cost of the operations of one caller in one process in a second, over time; 0 for no limit.",
+    )
+    cost_burst: int = Field(
+        2_000_000,
+        ge=1000,
+        le=1_000_000_000,
+        description="Cost of the operations that one caller may begin at once after a rest.",
+    )
+    callers_max: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Callers whose use one process remembers; those that were away longest are forgotten first.",
+    )
+    queries_by_get: bool = Field(False, description="Whether queries may come by GET; mutations never may.")
     allowed_origins: str = Field(
         "",
         description="Origins whose pages may call, separated by commas; `*` for any. Unset: pages of this server alone.",
@@ -263,72 +324,30 @@ class Settings(BaseSettings):
         """Those of JWTs that count."""
         return tuple(_listed(self.jwt_algorithms)) or (PUBLIC_KEY_ALGORITHMS if self.jwt_jwks else SECRET_ALGORITHMS)
 
+    @property
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        """`trusted_proxies`, taken apart. Raises ValueError."""
+        return [ip_network(text) for text in _listed(self.trusted_proxies)]
+
+    @model_validator(mode="after")
+    def _check_proxies(self) -> Self:
+        try:
+            _ = self.proxies
+        except ValueError as error:
+            problem = f"{_environment('trusted_proxies')} may hold addresses and networks: {error}."
+            raise PydanticCustomError("proxies", "{problem}", {"problem": problem}) from None
+        return self
+
     @model_validator(mode="after")
     def _check_sign_in(self) -> Self:
-        problem = _find_sign_in_problem(self)
+        problem = find_sign_in_problem(self)
         if problem is not None:
             raise PydanticCustomError("sign_in", "{problem}", {"problem": problem})
         return self
 
 
-def is_address(text: str) -> bool:
-    """Whether this is an address rather than a path."""
-    return "://" in text
-
-
-def may_be_fetched(url: str) -> bool:
-    """Whether keys may be taken from this address: nobody on the way can change them, and it holds no credential."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-    is_plain = url.isascii() and url.isprintable() and " " not in url and "@" not in parts.netloc
-    return is_safe and is_plain and bool(parts.hostname)
-
-
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _find_sign_in_problem(settings: Settings) -> str | None:
-    """What does not fit together, as a sentence; it repeats no secret."""
-    jwks, secret = settings.jwt_jwks, settings.jwt_secret.get_secret_value() if settings.jwt_secret else ""
-    if not jwks and not secret:
-        alone = [name for name in ("jwt_issuer", "jwt_audience", "jwt_algorithms") if getattr(settings, name)]
-        return f"{_environment(alone[0])} is set, but no key: set {_KEYS}, or unset it." if alone else None
-    if jwks and secret:
-        return "TRAILCAST_JWT_JWKS and TRAILCAST_JWT_SECRET are both set, and JWTs are verified by one of them: unset the other."
-    for name, claim in (("jwt_issuer", "iss"), ("jwt_audience", "aud")):
-        if not getattr(settings, name):
-            return f"{_environment(name)} is not set, and JWTs count only with the right `{claim}`: set it."
-    usable = PUBLIC_KEY_ALGORITHMS if jwks else SECRET_ALGORITHMS
-    if not set(settings.algorithms) <= set(usable):
-        key = _environment("jwt_jwks" if jwks else "jwt_secret")
-        return f"{_environment('jwt_algorithms')} may name {', '.join(usable)} with {key}, and nothing else."
-    return _find_jwks_problem(jwks) if jwks else _find_secret_problem(secret)
-
-
-def _find_jwks_problem(jwks: str) -> str | None:
-    name = _environment("jwt_jwks")
-    if not is_address(jwks):
-        return None if Path(jwks).is_file() else f"{name} is {jwks!r}, and there is no such file."
-    if may_be_fetched(jwks):
-        return None
-    return f"{name} must be an https:// address without a credential (http:// for this host only), or a file."
-
-
-def _find_secret_problem(secret: str) -> str | None:
-    name = _environment("jwt_secret")
-    if len(secret.encode()) < SECRET_BYTES_MIN:
-        return f"{name} is too short: HS256 needs {SECRET_BYTES_MIN} random bytes or more."
-    # Whoever knows a public key could sign with it.
-    if secret.lstrip().startswith(("-----BEGIN", "ssh-", "{")):
-        return (
-            f"{name} is a key that others may know, not a secret: for public keys there is {_environment('jwt_jwks')}."
-        )
-    return None
 
 
 def _environment(field: str) -> str:

@@ -19,7 +19,7 @@ from trailcast.demo.live import Deaf
 from trailcast.demo.loading import speak_as
 from trailcast.ledger.admin import create_token, create_workspace, ensure_service
 from trailcast.ledger.catalogue import COMMENT
-from trailcast.ledger.database import Database, driver_url
+from trailcast.ledger.database import Database, driver_url, writing_in
 from trailcast.ledger.directory import Found, look_up
 from trailcast.ledger.drafting import check
 from trailcast.ledger.group import Writers
@@ -46,12 +46,13 @@ async def fill(url: str, boards: int) -> Place:
     """Make the workspace in a migrated database that has none."""
     database = Database(url, Settings(database_url=url))
     try:
-        async with database.writing() as connection:
+        async with database.operating() as connection:
             workspace = await create_workspace(connection, "Fan-out")
             service = await ensure_service(connection, workspace, "bench")
             token = await create_token(connection, ActorKind.SERVICE, workspace, service, name="bench")
             principal = await speak_as(connection, token, utc_now())
-            synced = await sync(connection, workspace, principal.actor, _directory(boards))
+            async with writing_in(connection, [workspace]):
+                synced = await sync(connection, workspace, principal.actor, _directory(boards))
             if synced.problems:
                 raise ValueError(f"the directory is refused: {synced.problems[0]}")
             reader_token = await create_token(connection, ActorKind.USER, workspace, READER, name="bench")
@@ -115,8 +116,9 @@ class LedgerPublisher:
         settings = Settings(database_url=place.url)
         database = Database(place.url, settings)
         try:
-            async with database.reading() as connection:
+            async with database.looking_up() as connection:
                 principal = await speak_as(connection, place.agent_token, utc_now())
+            async with database.reading(principal.workspace.id) as connection:
                 tasks = [
                     EventInput(event_type=COMMENT, task_id=identity("task", n), message="-")
                     for n in range(place.boards)

@@ -16,10 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 20
 TRAILCAST, FLOOR, STOCK = NAMES = ("trailcast", "floor", "stock")
+UNWALLED = "unwalled"  # of `bench.walls`
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     TRAILCAST: ("trailcast", "serve"),
     FLOOR: ("bench.fanout.floor",),
     STOCK: ("bench.fanout.stock",),
+    UNWALLED: ("bench.walls.unwalled",),
 }
 # All subscribers speak with one token, from one address; how many may is not what is measured.
 UNBOUNDED = {"TRAILCAST_SOCKETS_PER_PRINCIPAL_MAX": "100000", "TRAILCAST_SUBSCRIPTIONS_MAX": "100000"}

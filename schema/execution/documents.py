@@ -27,11 +27,13 @@ from graphql import (
     validate,
 )
 
+from resolvers.context import Spend
 from schema.errors import ERRORS_MAX, request_error
 from schema.execution.costs import Cost, Costs
 from schema.execution.tallies import Tallies
 from schema.execution.tokens import find_excess_of_text
 from schema.limits import Limits, find_excess_of_variables
+from trailcast.errors import RateLimited
 
 DOCUMENTS_CACHED_BYTES_MAX = 67_108_864
 TOKEN_BYTES = 512  # of the tree that is built of a token; 330 to 490 were measured
@@ -122,17 +124,27 @@ class Documents:
         return document
 
     def find_errors(
-        self, document: Document, operation: Operation, variables: dict[str, object] | None
+        self, document: Document, operation: Operation, variables: dict[str, object] | None, spend: Spend
     ) -> list[GraphQLError]:
-        """What keeps the operation from being run: what is invalid, or what is beyond a bound with these variables."""
+        """What keeps the operation from being run: what is invalid, or what is beyond a bound with these variables, or that its
+        caller cannot spend what it costs."""
         if document.errors is None:
             self._validate(document)
         if document.errors:
             return document.errors
+        assert operation.cost is not None
         excess = find_excess_of_variables(variables, self._limits)
-        if excess is None and operation.cost is not None:
-            excess = self._costs.find_excess(operation.cost, variables)
-        return [] if excess is None else [self._limits.refusal(excess)]
+        if excess is not None:
+            return [self._limits.refusal(excess)]
+        total = self._costs.total(operation.cost, variables)
+        excess = self._costs.find_excess(operation.cost, total)
+        if excess is not None:
+            return [self._limits.refusal(excess)]
+        try:
+            spend(self._costs.price(operation.cost, total))
+        except RateLimited as error:
+            return [GraphQLError(error.message, original_error=error)]
+        return []
 
     def _validate(self, document: Document) -> None:
         document.errors = validate(self._schema, document.node, self._rules, max_errors=ERRORS_MAX)

@@ -25,7 +25,7 @@ from strawberry.http import process_result
 
 from resolvers.context import Context
 from schema.build import Schema
-from schema.errors import request_error, translate_all, translated
+from schema.errors import new_request_id, request_error, translate_all, translated
 from schema.execution.documents import Document, Operation
 from trailcast.live.audiences import Delivery
 from trailcast.live.subscription import Subscription
@@ -59,7 +59,8 @@ class Recipe:
         if not isinstance(result, ExecutionResult):
             raise TypeError("A field below a subscription waits for something, and an answer cannot.")
         if result.errors:
-            result.errors = translate_all(result.errors)
+            # The answer is of several requests, so its errors have an id of their own.
+            result.errors = translate_all(result.errors, new_request_id())
         return _encoded(result)
 
 
@@ -72,7 +73,7 @@ async def begin(
     """A subscription that stands, and how its events are answered. The caller closes it. Raises Refused."""
     if variables is not None and not isinstance(variables, dict):
         raise Refused([request_error("variables must be an object.")])
-    errors = schema.documents.find_errors(document, operation, variables)
+    errors = schema.documents.find_errors(document, operation, variables, context.spend)
     if errors:
         raise Refused(translate_all(errors))
     source = create_source_event_stream(_executor(schema, document, operation, variables, context))
@@ -84,9 +85,9 @@ async def begin(
     return _recipe(schema, document, operation, variables), cast("Subscription", opened)
 
 
-def ending(error: Exception) -> bytes:
+def ending(error: Exception, request_id: str) -> bytes:
     """The last payload of a subscription that something ended: as much of it as the client may know."""
-    return _encoded(ExecutionResult(None, [translated(error)]))
+    return _encoded(ExecutionResult(None, [translated(error, request_id)]))
 
 
 def _recipe(schema: Schema, document: Document, operation: Operation, variables: dict[str, Any] | None) -> Recipe:

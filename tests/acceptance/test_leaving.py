@@ -132,7 +132,9 @@ async def test_writes_under_way_finish_readers_are_told_and_nobody_new_is_let_in
                 tell_to_stop(leaving)
                 said = await until_leaving(leaving)
             assert said["status"] == "unavailable"
-            assert said["checks"] == {"lifecycle": "leaving", "database": "ok", "migrations": "ok", "doorbell": "ok"}
+            assert said["checks"] == {
+                "lifecycle": "leaving", "database": "ok", "migrations": "ok", "roles": "ok", "writes": "ok", "doorbell": "ok",
+            }  # fmt: skip
             await assert_nobody_is_let_in(leaving, acme)
             # Those for whom nothing is on its way are sent away while the others are still waited for.
             assert await ending_of(reader) == RESTART

@@ -75,7 +75,7 @@ async def test_what_nobody_rang_for_comes_with_the_tick(
             if how == "plain SQL":
                 await owner.execute(INSERT, UUID(acme.world.acme), message)
             else:
-                async with database.writing() as connection:
+                async with database.writing([UUID(acme.world.acme)]) as connection:
                     await append(connection, [Submission([draft(acme.world.acme, message)])])
             received += await take(socket, 1)
     assert received == acme.expected(sent)

@@ -11,6 +11,7 @@ from tests.access.effects import Bell, listening
 from tests.access.rules import CALLERS, LOG, workspace_id
 from tests.conftest import TEMPLATE
 from tests.schema.servers import Shared, shared_server
+from tests.support.clients import content_of
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
 
@@ -40,9 +41,9 @@ class Asking:
     async def raw(
         self, caller: str | None, document: str, variables: dict[str, Any] | None = None
     ) -> tuple[int, bytes]:
-        """Status and bytes."""
+        """Status and bytes, but for the id of the request."""
         await self(caller, document, variables)
-        return self.shared.gql.last.status_code, self.shared.gql.last.content
+        return self.shared.gql.last.status_code, content_of(self.shared.gql.last)
 
     def id(self, name: str) -> str:
         """The id of anything of the world: an event, a workspace, an entry of the directory."""

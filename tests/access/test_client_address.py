@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.access.effects import connected
 from tests.access.test_streams import followers
-from tests.support.clients import Client, open_socket
+from tests.support.clients import SUBPROTOCOL, Client, Socket, open_socket
 from tests.support.serving import RunningServer, running_server
 from tests.support.waiting import until
 from tests.support.world import World
@@ -97,3 +98,22 @@ async def test_no_address_is_stored_unless_the_setting_says_so(
     async with connected(server) as sql:
         kept = await sql.fetchval("SELECT count(*) FROM events WHERE ip_address IS NOT NULL OR user_agent IS NOT NULL")
     assert kept == 0
+
+
+@pytest.mark.parametrize(
+    ("trusted", "address"), [("", "127.0.0.1"), ("10.0.0.0/8", "127.0.0.1"), ("127.0.0.0/8, ::1", "203.0.113.7")]
+)
+async def test_forwarded_address_is_believed_only_of_a_trusted_proxy(
+    settings: Settings, world: World, trusted: str, address: str
+) -> None:
+    given = settings.model_copy(update={"store_client_address": True, "trusted_proxies": trusted})
+    forwarded = {"X-Forwarded-For": "198.51.100.9, 203.0.113.7"}
+    async with running_server(given) as running, Client(running.http) as client:
+        answer = await client(LOG, token=world.token("owner"), headers=forwarded)
+        assert answer["data"]["logActivity"]["event"]["ipAddress"] == address
+        protocols: Any = [SUBPROTOCOL]
+        async with connect(running.ws, subprotocols=protocols, additional_headers=forwarded) as connection:
+            socket = Socket(connection)
+            await socket.acknowledge({"Authorization": f"Bearer {world.token('owner')}"})
+            await socket.subscribe(LOG)
+            assert (await socket.next())["data"]["logActivity"]["event"]["ipAddress"] == address

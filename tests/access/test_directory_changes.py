@@ -6,7 +6,7 @@ from uuid import uuid4
 from tests.access.effects import connected
 from tests.access.rules import ABSENT
 from tests.access.test_streams import followers
-from tests.support.clients import Client, open_socket
+from tests.support.clients import Client, content_of, open_socket
 from tests.support.serving import RunningServer
 from tests.support.waiting import until
 from tests.support.world import World
@@ -39,9 +39,9 @@ async def test_task_that_moved_to_a_hidden_board_keeps_that_board_secret(gql: Cl
     found = 'query($id: ID!) { node(id: $id) { id } tasks(text: "Moved") { nodes { id } } }'
     answer = await gql(found, {"id": world.id("alpha_task")}, token=world.token("member"))
     assert answer["data"] == {"node": None, "tasks": {"nodes": []}}
-    hidden = gql.last.content
+    hidden = content_of(gql.last)
     await gql(found, {"id": ABSENT}, token=world.token("member"))
-    assert gql.last.content == hidden
+    assert content_of(gql.last) == hidden
     remark = 'mutation($task: ID!) { addTaskComment(taskId: $task, message: "There?") { errors { code } } }'
     answer = await gql.data(remark, {"task": world.id("alpha_task")}, token=world.token("member"))
     assert answer == {"addTaskComment": {"errors": [{"code": "NOT_FOUND"}]}}

@@ -42,7 +42,7 @@ async def server(settings: Settings, clock: Clock) -> AsyncIterator[RunningServe
 @pytest.fixture
 async def token(server: RunningServer, world: World, clock: Clock) -> str:
     """The member's, with a little time left."""
-    async with server.database.writing() as connection:
+    async with server.database.operating() as connection:
         return await create_token(
             connection,
             ActorKind.USER,

@@ -15,7 +15,7 @@ from tests.access.effects import connected
 from tests.access.provider import AUDIENCE, ISSUER, Clock, compact, hs256
 from tests.access.test_credentials import REFUSED
 from tests.access.test_streams import followers
-from tests.support.clients import Client, Statements, open_socket
+from tests.support.clients import Client, Statements, content_of, open_socket
 from tests.support.serving import RunningServer, running_server
 from tests.support.waiting import until
 from tests.support.world import World
@@ -119,7 +119,7 @@ async def test_request_and_operation_are_refused_from_the_moment_of_expiry_and_l
         assert (await socket.receive())["type"] == "complete"
         scene.clock.now += timedelta(milliseconds=1)
         await scene.gql(ROLE, token=token)
-        assert (scene.gql.last.status_code, scene.gql.last.content) == (401, REFUSED)
+        assert (scene.gql.last.status_code, content_of(scene.gql.last)) == (401, REFUSED)
         await socket.subscribe(ROLE, operation="2")
         assert (await socket.next("2"))["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
 
@@ -158,7 +158,7 @@ async def test_access_that_ends_ends_requests_and_running_streams(scene: Scene, 
             {"id": "1", "type": "complete"},
         ]
     await scene.gql(ROLE, token=token)
-    assert (scene.gql.last.status_code, scene.gql.last.content) == (401, REFUSED)
+    assert (scene.gql.last.status_code, content_of(scene.gql.last)) == (401, REFUSED)
     async with open_socket(scene.server.ws) as socket:
         await socket.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
         assert await ending(socket) == Ending([], *FORBIDDEN)

@@ -27,7 +27,7 @@ from tests.access.provider import (
 from tests.access.test_credentials import REFUSED, TWO
 from tests.conftest import TEMPLATE
 from tests.schema.servers import Shared, shared_server
-from tests.support.clients import open_socket
+from tests.support.clients import content_of, open_socket
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
 
@@ -69,7 +69,7 @@ class Scene:
     async def assert_refused(self, headers: dict[str, str], said: bytes = REFUSED) -> None:
         await self.ask(headers)
         response = self.shared.gql.last
-        assert (response.status_code, response.content) == (401, said)
+        assert (response.status_code, content_of(response)) == (401, said)
         assert response.headers["www-authenticate"] == "Bearer"
         async with open_socket(self.shared.server.ws) as socket:
             await socket.send({"type": "connection_init", "payload": headers})
@@ -256,7 +256,7 @@ async def test_credential_that_comes_twice_is_refused(scene: Scene) -> None:
     http, text = scene.shared.gql._http, scene.jwt()
     twice = [("authorization", f"Bearer {text}"), ("authorization", f"Bearer {scene.world.token('member')}")]
     response = await http.post(scene.shared.server.http, json={"query": WHO}, headers=twice)
-    assert (response.status_code, response.content) == (401, TWO)
+    assert (response.status_code, content_of(response)) == (401, TWO)
     async with open_socket(scene.shared.server.ws) as socket:
         payload = {"Authorization": f"Bearer {text}", "authorization": f"Bearer {text}"}
         await socket.send({"type": "connection_init", "payload": payload})

@@ -26,11 +26,12 @@ from tests.access.provider import (
     standard_keys,
 )
 from tests.access.test_credentials import REFUSED
-from tests.support.clients import Client, open_socket
+from tests.support.clients import Client, content_of, open_socket
 from tests.support.serving import RunningServer, running_server
 from tests.support.waiting import until
-from trailcast.access.jwt import Header, Jwt, Rules, read_keys, verify
+from trailcast.access.jwt import Header, Rules, read_keys, verify
 from trailcast.access.principal import Identity
+from trailcast.access.tokens import Jwt
 from trailcast.errors import Unauthenticated
 from trailcast.settings import Settings
 
@@ -69,7 +70,7 @@ class Scene:
         if status == 200:
             assert answer == {"data": {"viewer": {"role": "MEMBER"}}}
         else:
-            assert self.gql.last.content == {401: REFUSED, 503: UNREADABLE}[status]
+            assert content_of(self.gql.last) == {401: REFUSED, 503: UNREADABLE}[status]
         return status
 
     def pass_time(self, seconds: float) -> None:
@@ -229,7 +230,7 @@ async def test_caller_that_goes_away_does_not_end_the_reading_for_others(scene: 
         await scene.provider.behave(path, writer)
 
     scene.provider.behaviour = wait
-    sign_in = scene.server.services.sign_in
+    sign_in = scene.server.services.authenticator.sign_in
     assert sign_in is not None
     goes, stays = (asyncio.create_task(sign_in.identify(Jwt(scene.jwt()))) for _ in range(2))
     await until(lambda: scene.readings == 1)

@@ -1,5 +1,6 @@
 """Each rule stands twice, in SQL for lists and in Python for deliveries: on any events and any scope or filter, the two agree."""
 
+import contextlib
 import itertools
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -130,12 +131,15 @@ def _fitting(target: dict[str, Any], name: str) -> Any:
     return ({"outcome": Outcome, "actor_kind": ActorKind}.get(name, lambda same: same)(value),)
 
 
+class _RolledBack(Exception):
+    """Thrown away on purpose."""
+
+
 @asynccontextmanager
 async def written(ask: Asking, log: list[dict[str, Any]]) -> AsyncGenerator[tuple[AsyncConnection, list[EventRecord]]]:
     """A transaction in which this log stands, and its events as a delivery has them; rolled back at the end."""
-    async with ask.shared.server.database.writer.connect() as connection:
-        transaction = await connection.begin()
-        try:
+    with contextlib.suppress(_RolledBack):
+        async with ask.shared.server.database.writing(WORKSPACES) as connection:
             await connection.execute(insert(Event), log)
             read: list[EventRecord] = []
             for workspace in WORKSPACES:
@@ -143,8 +147,7 @@ async def written(ask: Asking, log: list[dict[str, Any]]) -> AsyncGenerator[tupl
                 found = await connection.execute(reader.select().where(Event.workspace_id == workspace))
                 read += [reader.read(row) for row in found]
             yield connection, read
-        finally:
-            await transaction.rollback()
+            raise _RolledBack
 
 
 def places(events: Sequence[EventRecord]) -> set[tuple[UUID, int]]:

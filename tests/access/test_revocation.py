@@ -78,7 +78,7 @@ ENDED = {
 
 
 async def _revoke_token(scene: Scene) -> None:
-    async with scene.server.database.writing() as connection:
+    async with scene.server.database.operating() as connection:
         await revoke_token(connection, scene.credential("member"))
 
 

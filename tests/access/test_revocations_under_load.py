@@ -171,7 +171,7 @@ class Crowd:
         async with owner.transaction():
             await owner.execute(GIVE_GRANTS, here, *_columns(pairs))
         self._note_given(pairs, 0)
-        async with self.servers[0].database.writing() as connection:
+        async with self.servers[0].database.operating() as connection:
             for person in self.people:
                 person.token = await create_token(connection, person.kind, here, person.id, name="reader")
 

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from tests.access.provider import AUDIENCE, ISSUER
 from trailcast.errors import ConfigurationError
-from trailcast.settings import Settings, load_settings, may_be_fetched
+from trailcast.settings import Settings, load_settings
+from trailcast.sign_in_checks import may_be_fetched
 
 SECRET = "correct horse battery staple, and more"
 WHO = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE}

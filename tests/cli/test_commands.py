@@ -18,7 +18,7 @@ from trailcast.cli import database as cli_database
 from trailcast.cli.commands import main
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import driver_url
-from trailcast.ledger.migrating import newest_revision
+from trailcast.ledger.revisions import newest_revision
 
 WHO = "{ viewer { actor { kind id name } workspace { name } } }"
 
@@ -36,7 +36,7 @@ def test_every_command_has_a_help_text(call: Call) -> None:
     commands = {name: main.get_command(context, name) for name in main.list_commands(context)}
     groups = {name: group.list_commands(context) for name, group in commands.items() if isinstance(group, click.Group)}
     names = [[name] for name in commands] + [[group, name] for group, inner in groups.items() for name in inner]
-    assert len(names) == 13
+    assert len(names) == 14
     for words in names:
         assert re.match(r"Usage: python -m trailcast .*\n\n  [A-Z]", call(*words, "--help").stdout, re.DOTALL), words
 
@@ -79,7 +79,8 @@ async def test_token_is_printed_alone_and_speaks_for_its_subject_until_it_is_rev
     assert secret[:-6] not in listed
     [row] = [line.split() for line in listed.splitlines() if line.startswith(public_id)]
     assert row[:3] == [public_id, kind, actor["id"]]
-    assert (row[4], row[6:]) == ("-", ["-", "laptop"])
+    scopes = "read,write,directory" if kind == "SERVICE" else "read,write"
+    assert (row[3], row[5], row[7:]) == (scopes, "-", ["-", "laptop"])
 
     revoked = [await command("token", "revoke", public_id) for _ in range(2)]
     assert [said(result) for result in revoked] == [
@@ -96,7 +97,7 @@ def test_token_may_end_by_itself(call: Call, database_url: str) -> None:
     listed = call("token", "list", "--workspace", "Acme", TRAILCAST_DATABASE_URL=database_url).stdout
     [row] = [line.split() for line in listed.splitlines() if line.startswith(made.stdout.split("_")[1])]
     assert until is not None
-    assert row[4] == until[1]
+    assert row[5] == until[1]
     assert row[-2:] == ["command", "line"]
 
 
@@ -120,6 +121,14 @@ def test_token_may_end_by_itself(call: Call, database_url: str) -> None:
         (
             ["--workspace", "Acme", "--user", "Olive", "--expires-days", "0"],
             "Error: Invalid value for '--expires-days': 0 is not in the range 1<=x<=3650.",
+        ),
+        (
+            ["--workspace", "Acme", "--user", "Olive", "--scope", "read", "--scope", "directory"],
+            "Error: Only a service's token may have the scope directory.",
+        ),
+        (
+            ["--workspace", "Acme", "--user", "Olive", "--scope", "admin"],
+            "Error: Invalid value for '--scope': 'admin' is not one of 'read', 'write', 'directory'.",
         ),
     ],
 )
@@ -201,7 +210,7 @@ def test_migration_by_a_role_that_may_not_is_refused_and_changes_nothing(
         )
         assert result.stderr == (
             "The database cannot be migrated, and is as it was (permission denied for schema public): the role of "
-            "TRAILCAST_DATABASE_URL has to own the tables, and may have to make the role trailcast_app.\n"
+            "TRAILCAST_DATABASE_URL has to own the tables, and may have to make the roles that docs/operations.md names.\n"
         )
     finally:
         asyncio.run(prepare("DROP DATABASE cli_foreign", "DROP ROLE onlooker"))

@@ -13,7 +13,7 @@ import httpx
 
 from tests.cli.conftest import Command, Launch, Seed, ask, wait_until
 from tests.support.clients import open_socket
-from trailcast.ledger.migrating import newest_revision
+from trailcast.ledger.revisions import newest_revision
 
 ROLES = ("owner", "member", "agent", "agent2", "service")
 EVENTS = {"Kestrel Couriers": 2295, "St. Brigid's Kitchen": 2264}  # the story, and five people who got access

@@ -17,7 +17,7 @@ from trailcast.cli.serving import endpoint, listening, serve
 from trailcast.cli.stopping import until_stopped
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import driver_url
-from trailcast.ledger.migrating import newest_revision
+from trailcast.ledger.revisions import newest_revision
 from trailcast.settings import Settings
 
 WHO = "{ viewer { actor { name } } }"
@@ -104,6 +104,19 @@ def test_external_database_is_migrated_only_when_somebody_says_so(call: Call, po
         (0, f"Migrating the database from revision none to {newest_revision()}\n{done}"),
         (0, done),
     ]
+
+    async def upgrade() -> None:
+        connection = await asyncpg.connect(driver_url(url))
+        await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        await connection.close()
+
+    asyncio.run(upgrade())
+    newer = f"The database is at revision 9999, which is newer than this version of Trailcast ({newest_revision()})"
+    for command in ("serve", "migrate", "run"):
+        outdated = call(command, TRAILCAST_DATABASE_URL=url)
+        assert (outdated.exit_code, outdated.stderr) == (
+            2, f"{newer}: start the version that migrated it, or a later one.\n",
+        )  # fmt: skip
 
 
 async def out_of_order(_scope: Scope, receive: Receive, send: Send) -> None:

@@ -34,7 +34,7 @@ class Block:
 @cache
 def documents() -> dict[str, str]:
     """Every page for readers, by its path from the root."""
-    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return {page.relative_to(ROOT).as_posix(): page.read_text() for page in pages}
 
 

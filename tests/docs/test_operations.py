@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.docs.markdown import blocks, section, table
+from tests.support.clients import Client
 from tests.support.serving import running_server
 from tests.support.world import World, build_world
 from trailcast.cli import main
@@ -20,26 +21,28 @@ from trailcast.embedded import EmbeddedPostgres
 from trailcast.embedded.binaries import find_binaries
 from trailcast.ledger.database import driver_url
 from trailcast.ledger.migrating import migrate
+from trailcast.ledger.roles import ACCESS, OPERATOR, READER, VIEW_OWNER, WRITER
 from trailcast.settings import Settings
 
 PAGE = "docs/operations.md"
-READY = {"status": "ok", "checks": {"lifecycle": "ok", "database": "ok", "migrations": "ok", "doorbell": "ok"}}
+CHECKS = ("lifecycle", "database", "migrations", "roles", "writes", "doorbell")
+READY = {"status": "ok", "checks": dict.fromkeys(CHECKS, "ok")}
 
 
 @pytest.fixture
 async def administrator(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[asyncpg.Connection]:
-    """A superuser's connection to a cluster that already has `trailcast_app` (which outlives databases)."""
+    """A superuser's connection to a cluster that already has the roles of the server (which outlive databases)."""
     connection = await asyncpg.connect(driver_url(postgres.url()))
     yield connection
     for name in ("trailcast", "restored"):
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    await connection.execute("DROP ROLE IF EXISTS trailcast")
+    await connection.execute("DROP ROLE IF EXISTS trailcast, trailcast_server")
     await connection.close()
 
 
-def preparation() -> list[str]:
-    [block] = blocks(PAGE, "sql")
-    return block.text.strip().split("\n")
+def statements(number: int) -> list[str]:
+    """Those of the page's first block of SQL, or of its second."""
+    return blocks(PAGE, "sql")[number].text.strip().split("\n")
 
 
 async def ready(url: str) -> object:
@@ -48,9 +51,12 @@ async def ready(url: str) -> object:
 
 
 async def prepare(administrator: asyncpg.Connection) -> None:
-    """Run the documented statements, but for the one whose role this cluster has already."""
-    for statement in preparation():
-        if statement != "CREATE ROLE trailcast_app NOLOGIN;":
+    """Run the documented statements, but for those whose roles this cluster has already."""
+    made = [f"CREATE ROLE {role} NOLOGIN;" for role in (WRITER, READER, ACCESS, OPERATOR)]
+    made.append(f"CREATE ROLE {VIEW_OWNER} NOLOGIN BYPASSRLS;")
+    assert set(made) < set(statements(0))
+    for statement in statements(0):
+        if statement not in made:
             await administrator.execute(statement)
 
 
@@ -69,11 +75,37 @@ async def test_role_that_may_make_roles_needs_no_preparation_but_its_database(
     administrator: asyncpg.Connection, postgres: EmbeddedPostgres
 ) -> None:
     await administrator.execute("CREATE ROLE trailcast LOGIN CREATEROLE")
-    await administrator.execute("GRANT trailcast_app TO trailcast WITH ADMIN TRUE, SET FALSE")
+    roles = f"{WRITER}, {READER}, {ACCESS}, {OPERATOR}, {VIEW_OWNER}"
+    await administrator.execute(f"GRANT {roles} TO trailcast WITH ADMIN TRUE, SET FALSE")
     await administrator.execute("CREATE DATABASE trailcast OWNER trailcast")
     url = postgres.url("trailcast", user="trailcast")
     await migrate(url)
     assert await ready(url) == READY
+
+
+async def test_server_works_with_a_login_that_can_do_nothing_else(
+    administrator: asyncpg.Connection, postgres: EmbeddedPostgres
+) -> None:
+    await prepare(administrator)
+    await migrate(postgres.url("trailcast", user="trailcast"))
+    world = await build_world(postgres.url("trailcast", user="trailcast"))
+    for statement in statements(1):
+        await administrator.execute(statement)
+    url = postgres.url("trailcast", user="trailcast_server")
+    assert await ready(url) == READY
+    async with running_server(Settings(database_url=url, port=0)) as server, Client(server.http) as gql:
+        logged = 'mutation { logActivity(input: {eventType: "a.b"}) { event { id } } }'
+        event = (await gql.data(logged, token=world.token("owner")))["logActivity"]["event"]
+        newest = await gql.data("{ activityEvents(first: 1) { nodes { id } } }", token=world.token("owner"))
+        assert newest["activityEvents"]["nodes"] == [event]
+    connection = await asyncpg.connect(driver_url(url))
+    for beyond in ("SET ROLE trailcast_operator", "SET ROLE trailcast", "SELECT * FROM events", "DELETE FROM events"):
+        if beyond.startswith("SELECT"):
+            assert await connection.fetch(beyond) == []
+            continue
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(beyond)
+    await connection.close()
 
 
 @pytest.mark.parametrize("word", ["sslmode", "ssl"])
@@ -106,6 +138,7 @@ async def test_backup_is_restored_into_a_prepared_database(
         assert (done.returncode, done.stderr) == (0, "")
     events = [await contents(url) for url in urls]
     assert events[0] == events[1] != []
+    await migrate(urls[1])
     assert await ready(urls[1]) == READY
 
 

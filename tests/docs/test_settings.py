@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
+from uuid import UUID
 
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
@@ -39,7 +40,9 @@ def _values(field: FieldInfo) -> str:
             kind: getattr(bound, kind) for bound in field.metadata for kind in ("ge", "le") if hasattr(bound, kind)
         }
         return f"{bounds['ge']} to {bounds['le']}"
-    return {str: "text", SecretStr | None: "text", str | None: "a URL", Path: "a path"}[annotation]
+    return {str: "text", SecretStr | None: "text", str | None: "a URL", Path: "a path", UUID | None: "a UUID"}[
+        annotation
+    ]
 
 
 def _default(value: Any) -> str:

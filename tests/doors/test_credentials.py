@@ -4,9 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from trailcast.access.jwt import Jwt
 from trailcast.access.principal import Credentials
-from trailcast.access.tokens import Token, make_token, parse_token
+from trailcast.access.tokens import Jwt, Token, make_token, parse_token
 from trailcast.doors.credentials import find_credentials
 from trailcast.errors import Unauthenticated
 from trailcast.records import ActorKind
@@ -71,6 +70,7 @@ def test_no_credential_is_none(presented: dict[str, object]) -> None:
         {"authorization": "Bearer e30.e30.AAAA", "x-agent-token": AGENT},
         {"authorization": f"Bearer {USER}", "workspace": "Acme"},
         {"authorization": "Bearer e30.e30.AAAA", "workspace": "Acme"},
+        {"authorization": f"Bearer {USER}", "workspace": WORKSPACE, "X-Workspace": WORKSPACE},
     ],
     ids=[
         "scheme",
@@ -88,6 +88,7 @@ def test_no_credential_is_none(presented: dict[str, object]) -> None:
         "JWT and token",
         "workspace's name",
         "JWT to a workspace's name",
+        "two workspaces",
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_credential_is_refused_without_a_look_up(presented: dict[str, object]) -> None:

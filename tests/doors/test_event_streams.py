@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.live.sockets import FOLLOW, LOG, cursor, followers, say, until_waiting
-from tests.support.clients import Client
+from tests.support.clients import Client, content_of
 from tests.support.serving import RunningServer, running_server
 from tests.support.waiting import until
 from tests.support.world import World
@@ -23,10 +23,11 @@ Event = dict[str, str]
 
 
 class Stream:
-    """A response, event by event."""
+    """A response, event by event. The id of its request, which errors have, is left out."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
+        self._request_id = ',"requestId":"{x-request-id}"'.format_map(response.headers)
         self._lines = response.aiter_lines()
 
     async def event(self) -> Event | None:
@@ -37,7 +38,7 @@ class Stream:
                 if not line:
                     return fields
                 name, _, value = line.partition(":")
-                fields[name or "comment"] = value.removeprefix(" ")
+                fields[name or "comment"] = value.removeprefix(" ").replace(self._request_id, "")
         return None
 
     async def told(self) -> Event:
@@ -53,6 +54,12 @@ class Stream:
         assert event["event"] == "next"
         payload: dict[str, Any] = json.loads(event["data"])
         return payload
+
+    async def refusal(self) -> dict[str, Any]:
+        """The answer of a stream that was none."""
+        await self.response.aread()
+        answer: dict[str, Any] = json.loads(content_of(self.response))
+        return answer
 
     async def end(self) -> list[Event]:
         """What comes up to the end of the stream, without comments."""
@@ -163,7 +170,7 @@ async def test_a_bad_or_missing_credential_is_401_and_a_bad_request_400(server: 
     for token in (None, "nonsense"):
         async with streaming(server, token, FOLLOW) as stream:
             assert stream.response.status_code == 401
-            assert json.loads(await stream.response.aread())["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+            assert (await stream.refusal())["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
     headers = {"accept": MEDIA, "authorization": f"Bearer {world.token('owner')}"}
     async with httpx.AsyncClient() as client:
         for body in (b"", b"null", b"[]", b"{}", b'{"query": 1}', b'{"query": "{ viewer { role } }", "variables": []}'):
@@ -198,7 +205,7 @@ async def test_a_stream_whose_credential_ends_says_so_and_completes(server: Runn
         await until_waiting(server, 1)
         token = parse_token(world.token("bot"))
         assert token is not None
-        async with server.database.writing() as connection:
+        async with server.database.operating() as connection:
             await revoke_token(connection, token.public_id)
         payload = await stream.item()
         assert payload["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
@@ -226,7 +233,7 @@ async def test_a_principal_that_has_its_most_streams_open_is_refused_one_more(
             assert await stream.event() == {"comment": ""}
         async with streaming(server, world.token("owner"), FOLLOW) as third:
             assert third.response.status_code == 429
-            [error] = json.loads(await third.response.aread())["errors"]
+            [error] = (await third.refusal())["errors"]
             assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
         async with streaming(server, world.token("bot"), FOLLOW) as other:
             assert other.response.status_code == 200

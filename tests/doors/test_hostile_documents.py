@@ -18,7 +18,7 @@ from schema.limits import Limits
 from tests.conftest import TEMPLATE
 from tests.schema.servers import Shared, shared_server
 from tests.schema.test_limits import NESTED, count_calls, doubling, nested
-from tests.support.clients import RECEIVE_TIMEOUT_S, Socket, open_socket
+from tests.support.clients import RECEIVE_TIMEOUT_S, Socket, content_of, open_socket
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
 
@@ -61,7 +61,7 @@ class Doors:
 
     async def _by_http(self, body: dict[str, Any]) -> Errors:
         response = await self.post(json=body, accept="application/graphql-response+json")
-        errors: Errors = response.json().get("errors", [])
+        errors: Errors = json.loads(content_of(response)).get("errors", [])
         assert response.status_code == (400 if errors else 200)
         return errors
 
@@ -77,7 +77,7 @@ class Doors:
     async def _by_stream(self, body: dict[str, Any]) -> Errors:
         response = await self.post(json=body, accept="text/event-stream")
         assert response.status_code == 200
-        [answer] = [line for line in response.text.splitlines() if line.startswith("data: ")]
+        [answer] = [line for line in content_of(response).decode().splitlines() if line.startswith("data: ")]
         return json.loads(answer.removeprefix("data: ")).get("errors", [])  # type: ignore[no-any-return]
 
 

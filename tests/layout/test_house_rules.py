@@ -6,6 +6,8 @@ A rule that fails says which files break it; the way out is to mend the file. No
 import ast
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 from tests.layout.tree import PACKAGES, ROOT, files, modules, texts
@@ -61,6 +63,12 @@ def test_locked_requirements_hold_versions_and_hashes_and_no_address() -> None:
             text for text in requirements if not re.match(r"[a-z0-9.-]+==\S+ .*--hash=sha256:", text, re.DOTALL)
         ] == []
         assert re.findall(r".*(?:://|--(?:index|extra|find|trusted)).*", texts()[name]) == []
+
+
+def test_installed_packages_go_together() -> None:
+    """They are installed without being resolved again, so nothing else would say that one lacks what it needs."""
+    checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, "No broken requirements found.\n"), checked.stdout
 
 
 def test_npm_locks_hold_hashes_and_no_address() -> None:

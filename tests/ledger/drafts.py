@@ -43,7 +43,7 @@ def draft(workspace_id: UUID | str, message: str | None = None, **others: Any) -
 
 async def empty_log(database: Database) -> UUID:
     """A new workspace; its id."""
-    async with database.writing() as connection:
+    async with database.operating() as connection:
         return await create_workspace(connection, "Empty", uuid4())
 
 

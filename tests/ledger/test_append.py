@@ -32,7 +32,7 @@ class Aborted(Exception):
 async def _abort(database: Database, drafts: list[EventDraft]) -> None:
     """Append in a transaction that is then rolled back."""
     with contextlib.suppress(Aborted):
-        async with database.writing() as connection:
+        async with database.writing({draft.workspace_id for draft in drafts}) as connection:
             [receipt] = await append(connection, [Submission(drafts)])
             assert len(receipt.appended) == len(drafts)
             raise Aborted
@@ -43,7 +43,7 @@ async def _write(database: Database, workspace_id: UUID, writer: int) -> None:
         drafts = [draft(workspace_id, f"{writer} {number} {index}") for index in range(EVENTS_PER_TRANSACTION)]
         if number % ABORT_EVERY == 0:
             await _abort(database, drafts)
-        async with database.writing() as connection:
+        async with database.writing([workspace_id]) as connection:
             await append(connection, [Submission(drafts)])
 
 
@@ -91,11 +91,11 @@ async def test_a_later_writer_waits_for_an_earlier_one_and_gets_the_next_number(
     workspace_id = await empty_log(database)
 
     async def write_late() -> Receipt:
-        async with database.writing() as connection:
+        async with database.writing([workspace_id]) as connection:
             [receipt] = await append(connection, [Submission([draft(workspace_id, "late")])])
             return receipt
 
-    async with database.writing() as early:
+    async with database.writing([workspace_id]) as early:
         await append(early, [Submission([draft(workspace_id, "early")])])
         late = asyncio.create_task(write_late())
         await until(lambda: is_waiting_for_lock(owner))
@@ -110,7 +110,7 @@ async def test_the_number_of_an_aborted_transaction_goes_to_the_next(
     workspace_id = await empty_log(database)
     await _abort(database, [draft(workspace_id, "aborted")])
     assert await last_sequence(owner, workspace_id) == 0
-    async with database.writing() as connection:
+    async with database.writing([workspace_id]) as connection:
         await append(connection, [Submission([draft(workspace_id, "kept")])])
     assert await read_log(owner, workspace_id) == [(1, "kept")]
 
@@ -121,11 +121,11 @@ async def test_heads_are_locked_in_the_order_of_ids_so_that_writers_cannot_deadl
     """The head with the higher id lies first in the table; whoever waits for the lower one must not hold it."""
     low, high = sorted((uuid4(), uuid4()))
     for workspace_id in (high, low):
-        async with database.writing() as connection:
+        async with database.operating() as connection:
             await create_workspace(connection, "Pair", workspace_id)
 
     async def write() -> None:
-        async with database.writing() as connection:
+        async with database.writing([high, low]) as connection:
             await append(connection, [Submission([draft(high), draft(low)])])
 
     lock = "SELECT FROM heads WHERE workspace_id = $1 FOR UPDATE"
@@ -140,7 +140,7 @@ async def test_heads_are_locked_in_the_order_of_ids_so_that_writers_cannot_deadl
 
 async def test_workspaces_are_numbered_each_for_itself(database: Database, owner: asyncpg.Connection) -> None:
     one, two = await empty_log(database), await empty_log(database)
-    async with database.writing() as connection:
+    async with database.writing([one, two]) as connection:
         receipts = await append(connection, [Submission([draft(one), draft(two)]), Submission([draft(two)])])
     assert [receipt.appended for receipt in receipts] == [[Appended(1), Appended(1)], [Appended(2)]]
 
@@ -149,7 +149,7 @@ async def test_time_does_not_fall_when_the_clock_steps_back(database: Database, 
     workspace_id = await empty_log(database)
     ahead = datetime.now(UTC) + timedelta(hours=1)
     await owner.execute("UPDATE heads SET last_created_at = $1 WHERE workspace_id = $2", ahead, workspace_id)
-    async with database.writing() as connection:
+    async with database.writing([workspace_id]) as connection:
         await append(connection, [Submission([draft(workspace_id)])])
     row = await owner.fetchrow("SELECT created_at, occurred_at FROM events WHERE workspace_id = $1", workspace_id)
     assert row is not None
@@ -161,7 +161,7 @@ async def test_the_databases_clock_says_when(database: Database, owner: asyncpg.
     workspace_id = await empty_log(database)
     occurred_at = datetime(2020, 2, 29, 12, tzinfo=UTC)
     before = await owner.fetchval("SELECT clock_timestamp()")
-    async with database.writing() as connection:
+    async with database.writing([workspace_id]) as connection:
         await append(connection, [Submission([draft(workspace_id, occurred_at=occurred_at)])])
     after = await owner.fetchval("SELECT clock_timestamp()")
     row = await owner.fetchrow("SELECT created_at, occurred_at FROM events WHERE workspace_id = $1", workspace_id)
@@ -173,7 +173,7 @@ async def test_the_databases_clock_says_when(database: Database, owner: asyncpg.
 async def test_history_is_imported_under_its_own_times(database: Database, owner: asyncpg.Connection) -> None:
     workspace_id = await empty_log(database)
     times = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 2)]
-    async with database.writing() as connection:
+    async with database.writing([workspace_id]) as connection:
         submissions = [Submission([draft(workspace_id), draft(workspace_id)]), Submission([draft(workspace_id)])]
         await append(connection, submissions, times)
     rows = await owner.fetch("SELECT created_at FROM events WHERE workspace_id = $1 ORDER BY sequence", workspace_id)
@@ -186,8 +186,8 @@ async def test_a_workspace_that_does_not_exist_takes_no_event(
 ) -> None:
     before = await last_sequence(owner, world.acme)
     with pytest.raises(NotFound, match="no such workspace"):
-        async with database.writing() as connection:
-            await append(connection, [Submission([draft(world.acme), draft(uuid4())])])
+        async with database.writing([UUID(world.acme), nowhere := uuid4()]) as connection:
+            await append(connection, [Submission([draft(world.acme), draft(nowhere)])])
     assert await last_sequence(owner, world.acme) == before
 
 

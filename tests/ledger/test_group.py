@@ -1,13 +1,14 @@
 """Group commit: who waits together commits together, each caller hears what became of its own events, and nobody waits for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from sqlalchemy import event, exc
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.ledger.drafts import draft, empty_log, is_waiting_for_lock, last_sequence, read_log
 from tests.support.waiting import until
@@ -21,16 +22,24 @@ CALLERS = 50
 ANSWER_TIMEOUT_S = 20.0
 
 
-class Journal:
+class Journal(Database):
     """What the writers did to the database and to the doorbell, in order: "commit", "rollback", and each ring's ends."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, url: str, settings: Settings) -> None:
+        super().__init__(url, settings)
         self.entries: list[object] = []
         self.inserts = 0
-        engine = database.writer.sync_engine
-        event.listen(engine, "commit", lambda _connection: self.entries.append("commit"))
-        event.listen(engine, "rollback", lambda _connection: self.entries.append("rollback"))
-        event.listen(engine, "before_cursor_execute", self._note)
+        event.listen(self.writer.sync_engine, "before_cursor_execute", self._note)
+
+    @asynccontextmanager
+    async def writing(self, workspace_ids: Iterable[UUID]) -> AsyncGenerator[AsyncConnection]:
+        try:
+            async with super().writing(workspace_ids) as connection:
+                yield connection
+        except BaseException:
+            self.entries.append("rollback")
+            raise
+        self.entries.append("commit")
 
     def ring(self, ends: dict[UUID, int]) -> None:
         self.entries.append(dict(ends))
@@ -46,13 +55,15 @@ async def log(database: Database) -> UUID:
 
 
 @pytest.fixture
-def journal(database: Database, log: UUID) -> Journal:
-    return Journal(database)
+async def journal(database_url: str, settings: Settings) -> AsyncIterator[Journal]:
+    journal = Journal(database_url, settings)
+    yield journal
+    await journal.dispose()
 
 
 @pytest.fixture
-async def writers(database: Database, journal: Journal) -> AsyncIterator[Writers]:
-    writers = Writers(database, journal.ring, group_events_max=1000, writers_waiting_max=1000)
+async def writers(journal: Journal) -> AsyncIterator[Writers]:
+    writers = Writers(journal, journal.ring, group_events_max=1000, writers_waiting_max=1000)
     yield writers
     await writers.close()
 
@@ -101,10 +112,8 @@ async def test_callers_that_come_during_a_commit_go_with_the_next(
     assert journal.entries == ["commit", {log: 1}, "commit", {log: 1 + CALLERS}]
 
 
-async def test_a_group_has_a_bound_and_a_larger_batch_goes_alone(
-    database: Database, journal: Journal, log: UUID
-) -> None:
-    writers = Writers(database, journal.ring, group_events_max=10, writers_waiting_max=1000)
+async def test_a_group_has_a_bound_and_a_larger_batch_goes_alone(journal: Journal, log: UUID) -> None:
+    writers = Writers(journal, journal.ring, group_events_max=10, writers_waiting_max=1000)
     sizes = (4, 4, 4, 15, 1)
     await asyncio.gather(*(writers.append([draft(log)] * size) for size in sizes))
     assert journal.entries == ["commit", {log: 8}, "commit", {log: 12}, "commit", {log: 27}, "commit", {log: 28}]
@@ -190,9 +199,9 @@ async def test_a_lock_that_cannot_be_had_in_time_answers_everybody(
 
 
 async def test_more_callers_than_the_bound_are_refused_at_once(
-    database: Database, journal: Journal, log: UUID, owner: asyncpg.Connection
+    journal: Journal, log: UUID, owner: asyncpg.Connection
 ) -> None:
-    writers = Writers(database, journal.ring, group_events_max=1000, writers_waiting_max=2)
+    writers = Writers(journal, journal.ring, group_events_max=1000, writers_waiting_max=2)
     async with head_locked(owner, log):
         accepted = [asyncio.create_task(writers.append([draft(log)]))]
         await until(lambda: is_waiting_for_lock(owner))

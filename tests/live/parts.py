@@ -38,7 +38,8 @@ EVERYTHING = EventFilter()
 
 
 class GatedDatabase(Database):
-    """Does something at chosen places: `("before", 2)` is before the second reading begins, `("after", 2)` when it has ended."""
+    """Does something at chosen places: `("before", 2)` is before the second reading begins, `("after", 2)` when it has ended. Looking
+    up is reading too."""
 
     def __init__(self, url: str, settings: Settings) -> None:
         super().__init__(url, settings)
@@ -46,12 +47,21 @@ class GatedDatabase(Database):
         self.steps: dict[tuple[str, int], Step] = {}
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection]:
+    async def reading(self, workspace_id: UUID | None) -> AsyncGenerator[AsyncConnection]:
+        async with self._gated(), super().reading(workspace_id) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def looking_up(self) -> AsyncGenerator[AsyncConnection]:
+        async with self._gated(), super().looking_up() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _gated(self) -> AsyncGenerator[None]:
         self.readings += 1
         number = self.readings
         await self._pass("before", number)
-        async with super().reading() as connection:
-            yield connection
+        yield
         await self._pass("after", number)
 
     async def _pass(self, place: str, number: int) -> None:
@@ -75,7 +85,7 @@ class Log:
         drafts = [
             draft(self.workspace_id, message or f"event {self.end + number + 1}", **others) for number in range(count)
         ]
-        async with self.database.writing() as connection:
+        async with self.database.writing([self.workspace_id]) as connection:
             [receipt] = await append(connection, [Submission(drafts)])
         self.end = receipt.appended[-1].sequence
 
@@ -111,7 +121,7 @@ class Live:
     async def log(self) -> Log:
         """A new workspace whose one service may read everything in it."""
         workspace_id = await empty_log(self.plain)
-        async with self.plain.writing() as connection:
+        async with self.plain.operating() as connection:
             service = await ensure_service(connection, workspace_id, "reader")
             token = await create_token(connection, ActorKind.SERVICE, workspace_id, service, name="reader")
         parsed = parse_token(token)

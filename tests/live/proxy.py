@@ -16,6 +16,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusing = False
+        self._silent = False
         self._swallowed: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -59,6 +60,15 @@ class Proxy:
         """From now on nothing passes on the connections that there are; they stay open."""
         self._swallowed |= self._writers
 
+    def fall_silent(self) -> None:
+        """From now on nothing passes, on new connections neither: they are accepted and hear nothing."""
+        self._silent = True
+        self.swallow()
+
+    def speak(self) -> None:
+        """New connections are served again. What was sent meanwhile is lost, and so are those that sent it."""
+        self._silent = False
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -73,6 +83,8 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
+        if self._silent:
+            self._swallowed |= {writer, far_writer}
         try:
             await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
         finally:

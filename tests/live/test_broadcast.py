@@ -87,7 +87,7 @@ async def test_access_that_ends_is_heard_from_the_database_where_another_bell_ca
         assert (await socket.next())["data"]["activityLogged"]["message"] == "before"
         token = parse_token(world.token("owner"))
         assert token is not None
-        async with server.database.writing() as connection:
+        async with server.database.operating() as connection:
             await revoke_token(connection, token.public_id)
         with contextlib.suppress(ConnectionClosed):
             assert "UNAUTHENTICATED" in str(await socket.receive())

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.doors.test_event_streams import streaming
-from tests.live.sockets import FOLLOW, cursor, followers, hub, say, until_waiting, waiting
+from tests.live.sockets import FOLLOW, cursor, followers, hub, received_so_far, say, until_waiting, waiting, write
 from tests.support.clients import Client, Socket, open_socket
 from tests.support.serving import RunningServer
 from tests.support.slow import narrow_connection, open_slow_socket
@@ -240,3 +240,28 @@ async def test_nothing_is_left_of_sixty_that_go_in_every_way_at_every_moment(
     assert services.counters.deliveries > 0
     assert services.admission._open == {}
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("field", ["boardId", "taskId"])
+async def test_a_filter_that_names_one_thing_twice_leaves_nothing(
+    gql: Client, server: RunningServer, world: World, field: str
+) -> None:
+    where = {"boardId": world.id("alpha"), "taskId": world.id("alpha_task")}
+    place = where[field]
+    async with (
+        open_socket(server.ws, world.token("owner")) as socket,
+        streaming(server, world.token("owner"), FOLLOW, {"filter": {field: [place, place]}}) as stream,
+    ):
+        for operation in ("one", "two"):
+            await socket.subscribe(FOLLOW, {"filter": {field: [place, place.upper()]}}, operation)
+        await until_waiting(server, 3)
+        await write(
+            gql,
+            world,
+            {"eventType": "a.said", "message": "once", "boardId": world.id("alpha"), "taskId": world.id("alpha_task")},
+        )
+        received = [(await socket.receive())["payload"]["data"]["activityLogged"]["message"] for _ in range(2)]
+        assert [*received, (await stream.item())["data"]["activityLogged"]["message"]] == ["once"] * 3
+        assert await received_so_far(socket) == []
+    await until_nothing_is_left(server)
+    await until(lambda: server.services.admission._open == {})

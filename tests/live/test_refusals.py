@@ -80,18 +80,17 @@ async def test_a_cursor_of_what_is_no_longer_kept_has_expired(
 
 
 async def test_a_bad_value_is_refused_and_never_means_now(server: RunningServer, world: World) -> None:
-    bad: list[tuple[dict[str, Any], list[Any] | None]] = [
-        ({"since": "yesterday"}, None),
-        ({"since": "2026-01-01T00:00:00"}, None),
+    bad: list[tuple[dict[str, Any], list[Any]]] = [
+        ({"since": "yesterday"}, ["since"]),
+        ({"since": "2026-01-01T00:00:00"}, ["since"]),
         ({"since": "0001-12-31T23:59:59Z"}, ["since"]),
         ({"since": "9999-01-01T00:00:00Z"}, ["since"]),
         ({"filter": {"boardId": ["alpha"]}}, ["filter", "boardId", 0]),
-        ({"filter": {"colour": "red"}}, None),
+        ({"filter": {"colour": "red"}}, ["filter"]),
     ]
     async with open_socket(server.ws, world.token("owner")) as socket:
         for variables, path in bad:
-            expected = {"code": "BAD_USER_INPUT", **({} if path is None else {"path": path})}
-            assert await refusal(socket, variables) == expected, variables
+            assert await refusal(socket, variables) == {"code": "BAD_USER_INPUT", "path": path}, variables
         assert followers(server) == []
 
 

@@ -19,7 +19,8 @@ from tests.support.waiting import until
 from tests.support.world import World, build_world
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import async_url, driver_url
-from trailcast.ledger.migrating import configuration, current_revision, migrate, newest_revision
+from trailcast.ledger.migrating import configuration, migrate
+from trailcast.ledger.revisions import current_revision, newest_revision
 
 SCRIPTS = ScriptDirectory.from_config(configuration())
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
@@ -29,7 +30,8 @@ ADVISORY_LOCK = int(LOCK.replace("_", ""))
 CATALOGUE = """
     SELECT 'column ' || table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' '
            || coalesce(column_default, '') || coalesce(collation_name, '')
-    FROM information_schema.columns WHERE table_schema = 'public'
+    FROM information_schema.columns NATURAL JOIN information_schema.tables
+    WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
     UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace
@@ -38,6 +40,13 @@ CATALOGUE = """
     WHERE pronamespace = 'public'::regnamespace AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
     UNION ALL SELECT 'grant ' || table_name || ' ' || grantee || ' ' || privilege_type
     FROM information_schema.role_table_grants WHERE table_schema = 'public'
+    UNION ALL SELECT 'grant ' || attrelid::regclass || '.' || attname || ' ' || attacl::text
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE attacl IS NOT NULL AND relnamespace = 'public'::regnamespace
+    UNION ALL SELECT 'view ' || schemaname || '.' || viewname || ' ' || viewowner || ' ' || definition FROM pg_views
+    WHERE schemaname IN ('public', 'trailcast_read')
+    UNION ALL SELECT 'policy ' || concat_ws(' ', tablename, policyname, permissive, roles, cmd, qual, with_check) FROM pg_policies
+    UNION ALL SELECT 'row security ' || relname || ' ' || relforcerowsecurity FROM pg_class WHERE relrowsecurity
     ORDER BY 1
 """
 
@@ -175,3 +184,18 @@ def test_revisions_are_one_line_numbered_in_their_order() -> None:
     files = sorted(Path(SCRIPTS.versions).glob("*.py"))
     assert [file.name[:4] for file in files] == REVISIONS
     assert all(ast.get_docstring(ast.parse(file.read_text())) for file in files)
+
+
+async def test_tokens_from_before_scopes_may_do_what_they_could(database_url: str, world: World) -> None:
+    await migrate(database_url, "0002")
+    await migrate(database_url)
+    connection = await asyncpg.connect(driver_url(database_url))
+    try:
+        found = await connection.fetch("SELECT DISTINCT kind, scopes FROM credentials ORDER BY kind")
+    finally:
+        await connection.close()
+    assert [tuple(row) for row in found] == [
+        ("AGENT", ["read", "write"]),
+        ("SERVICE", ["read", "write", "directory"]),
+        ("USER", ["read", "write"]),
+    ]

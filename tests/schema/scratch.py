@@ -56,7 +56,7 @@ class Scratch:
 
 async def found_workspace(shared: Shared) -> Scratch:
     """A new workspace with an empty log."""
-    async with shared.server.database.writing() as connection:
+    async with shared.server.database.operating() as connection:
         workspace = await create_workspace(connection, "Scratch")
         service = await ensure_service(connection, workspace, "auditor")
         token = await create_token(connection, ActorKind.SERVICE, workspace, service, name="auditor")

@@ -42,8 +42,10 @@ async def shared_server(
         await keeper.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         url = driver_url(postgres.url(name))
         sql = await asyncpg.connect(url)
+        # All tests call from one address, and many fail to sign in.
+        given = {"port": 0, "tick_ms": 200, "sign_in_failures_max": 1_000_000, **settings}
         async with (
-            running_server(Settings(database_url=url, port=0, tick_ms=200, **settings), clock) as server,
+            running_server(Settings(database_url=url, **given), clock) as server,
             Client(server.http) as gql,
         ):
             yield Shared(server, gql, sql, url)

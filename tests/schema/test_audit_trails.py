@@ -95,9 +95,9 @@ async def test_id_of_a_known_entity_is_found_in_any_spelling(read: Reading) -> N
 @pytest.mark.parametrize(
     ("variables", "path"),
     [
-        ({"type": "x" * 201, "id": "1"}, ["type"]),
-        ({"type": "task", "id": "x" * 201}, ["id"]),
-        ({"type": "a\0", "id": "1"}, ["type"]),
+        ({"type": "x" * 201, "id": "1"}, ["entityType"]),
+        ({"type": "task", "id": "x" * 201}, ["entityId"]),
+        ({"type": "a\0", "id": "1"}, ["entityType"]),
     ],
 )
 async def test_entity_out_of_bounds_is_refused(read: Reading, variables: dict[str, str], path: list[str]) -> None:

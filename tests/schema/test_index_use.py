@@ -20,6 +20,7 @@ from tests.schema.servers import shared_server
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.admin import create_token
+from trailcast.ledger.roles import READER, READER_SCHEMA, WORKSPACES
 from trailcast.records import ActorKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -92,7 +93,7 @@ class Planner:
     async def plans(
         self, document: str, variables: dict[str, Any] | None = None, caller: str = "service"
     ) -> list[Plan]:
-        """Two for each statement on the log: for its values, and for any."""
+        """Two for each statement on the log: for its values, and for any. As the role that reads, under row-level security."""
         caught: list[tuple[str, tuple[Any, ...]]] = []
 
         def note(_connection: Any, _cursor: Any, statement: str, parameters: tuple[Any, ...], *_rest: Any) -> None:
@@ -110,13 +111,16 @@ class Planner:
 
     async def _planned(self, statement: str, parameters: tuple[Any, ...]) -> list[Plan]:
         sql = self.scratch.shared.sql
+        await sql.execute(
+            f"SET ROLE {READER}; SET search_path = {READER_SCHEMA}, public; SET {WORKSPACES} = '{self.scratch.workspace}'"
+        )
         plans = [await sql.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *parameters)]
         await sql.execute(f"PREPARE used AS {statement}")
         try:
             values = f"({', '.join(map(quoted, parameters))})" if parameters else ""
             plans.append(await sql.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE used{values}"))
         finally:
-            await sql.execute("DEALLOCATE used")
+            await sql.execute(f"DEALLOCATE used; RESET ROLE; RESET search_path; RESET {WORKSPACES}")
         return [plan_of(json.loads(text)[0]["Plan"]) for text in plans]
 
 
@@ -132,7 +136,7 @@ async def planner(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator
         await shared.sql.execute("VACUUM ANALYZE")
         await shared.sql.execute("SET plan_cache_mode = force_generic_plan")
         tokens = {"service": scratch.token}
-        async with shared.server.database.writing() as connection:
+        async with shared.server.database.operating() as connection:
             for name, kind, subject in (("agent", ActorKind.AGENT, AGENT), ("member", ActorKind.USER, USER)):
                 tokens[name] = await create_token(connection, kind, scratch.workspace, UUID(subject), name=name)
         yield Planner(scratch, tokens)

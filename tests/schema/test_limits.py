@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import schema.execution.documents as documents_module
+from resolvers.context import without_end
 from schema.build import build
 from schema.errors import TOO_COMPLEX
 from schema.execution.documents import Document, Documents
@@ -35,7 +36,7 @@ def code_of(documents: Documents, text: str, variables: dict[str, object] | None
     """The code of what keeps the document's one operation from being run."""
     try:
         document = documents.read(text)
-        errors = documents.find_errors(document, document.find_operation(None), variables)
+        errors = documents.find_errors(document, document.find_operation(None), variables, without_end)
     except GraphQLSyntaxError:
         return "GRAPHQL_PARSE_FAILED"
     except GraphQLError as error:
@@ -205,7 +206,7 @@ def test_variables_are_counted_level_by_level() -> None:
 def cost(documents: Documents, text: str, variables: dict[str, object] | None = None) -> int:
     document = documents.read(text)
     operation = document.find_operation(None)
-    documents.find_errors(document, operation, variables)
+    documents.find_errors(document, operation, variables, without_end)
     assert (document.errors, operation.cost is None) == ([], False)
     assert operation.cost is not None
     return documents._costs.total(operation.cost, variables)

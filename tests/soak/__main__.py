@@ -14,14 +14,18 @@ import click
 from tests.soak.checking import check
 from tests.soak.harness import soak
 from tests.soak.history import History, read_history
-from tests.soak.plan import LONG, Plan
+from tests.soak.plan import KILLS, LONG, Plan
 
 FINDINGS_SHOWN_MAX = 20
+PLANS = {"everything": LONG, "kills": KILLS}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--runs", default=10, show_default=True, help="How many runs, one after the other.")
-@click.option("--events", default=LONG.events, show_default=True, help="How many events a run writes.")
+@click.option(
+    "--plan", "name", type=click.Choice(list(PLANS)), default="everything", show_default=True, help="What goes wrong."
+)
+@click.option("--events", type=int, help="How many events a run writes. Otherwise what the plan says.")
 @click.option("--seed", type=int, help="Seed of the first run; the next has the next. Otherwise the time.")
 @click.option(
     "--directory",
@@ -30,12 +34,11 @@ FINDINGS_SHOWN_MAX = 20
     show_default=True,
     help="Where the histories go: run-1.jsonl and so on.",
 )
-def main(runs: int, events: int, seed: int | None, directory: Path) -> None:
+def main(runs: int, name: str, events: int | None, seed: int | None, directory: Path) -> None:
     """Write, read and break things, and count what was lost. TMPDIR says where the databases are meanwhile."""
-    first = int(time.time()) if seed is None else seed
-    found = sum(
-        _run(number, replace(LONG, events=events, seed=first + number - 1), directory) for number in range(1, runs + 1)
-    )
+    first, plan = int(time.time()) if seed is None else seed, PLANS[name]
+    plan = replace(plan, events=events or plan.events)
+    found = sum(_run(number, replace(plan, seed=first + number - 1), directory) for number in range(1, runs + 1))
     sys.exit(1 if found else 0)
 
 

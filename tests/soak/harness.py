@@ -42,7 +42,7 @@ async def soak(plan: Plan, directory: Path, history: History) -> None:
 
 async def _write_and_break(stage: Stage) -> None:
     plan, url = stage.plan, stage.postgres.url()
-    database = Database(url, Settings(database_url=url, writer_pool_size=plan.late_writers))
+    database = Database(url, Settings(database_url=url, writer_pool_size=max(1, plan.late_writers)))
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(break_things(stage))

@@ -1,14 +1,16 @@
 """What a soak does: how much is written and read, and what goes wrong meanwhile. Everything random comes from `seed`.
 
 The seed repeats the choices of each writer, reader and fault, not how they meet: that is the operating system's affair. What
-happened in a run is in its history. `LONG` is what `make soak` runs, `SHORT` what the suite runs.
+happened in a run is in its history. `LONG` is what `make soak` runs, `SHORT` what the suite runs. `KILLS` is about one fault alone:
+the only server there is dies again and again while writers write, so that all of them meet each of its deaths; `FEW_KILLS` is
+that for the suite.
 
 A commit is held back while it holds the head of its workspace, so all delays of a workspace add up: they are 0 to 2 ms, about as
 long as the transaction itself, which readers often look into. The 3,600 late transactions of the long form cost two seconds so.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Plan:
     connection_s_max: float  # how long a reader stays, at most
     stall_events_max: int  # how many events are written while a slow reader reads nothing, at most
     seed: int
+    servers: int = 2
     rollback_share: float = 0.2  # of all that is begun
     commit_delay_ms_max: float = 2.0
     pause_s_max: float = 0.05  # before somebody tries again or comes back
@@ -69,3 +72,18 @@ SHORT = Plan(
     seed=0,
     deadline_s=150.0,
 )
+KILLS = Plan(
+    events=8_000,
+    writers=20,
+    late_writers=0,
+    readers=4,
+    kills=20,
+    restarts=0,
+    bells_every_s=60.0,
+    connection_s_max=4.0,
+    stall_events_max=400,
+    seed=0,
+    servers=1,
+    rollback_share=0.0,
+)
+FEW_KILLS = replace(KILLS, events=600, writers=10, readers=2, kills=3, connection_s_max=1.0, deadline_s=120.0)

@@ -1,4 +1,4 @@
-"""What a run takes place on: a PostgreSQL of its own, two workspaces with people and agents in it, two server processes.
+"""What a run takes place on: a PostgreSQL of its own, two workspaces with people and agents in it, its server processes.
 
 All of it is real. PostgreSQL is as durable as it is in production, because it is crashed. The queues of the servers are small
 and their patience is short, so that slow readers overflow the ones and lose the other.
@@ -32,7 +32,6 @@ SERVER_SETTINGS = {
     "TRAILCAST_SOCKET_STALL_S": "4",
     "TRAILCAST_LOG_LEVEL": "error",
 }
-SERVERS = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ async def staged(plan: Plan, directory: Path, history: History) -> AsyncGenerato
         url = postgres.url()
         await migrate(url)
         world = await build_world(url)
-        servers = [ServerProcess(url, **SERVER_SETTINGS) for _ in range(SERVERS)]
+        servers = [ServerProcess(url, **SERVER_SETTINGS) for _ in range(plan.servers)]
         async with asyncio.TaskGroup() as starting:
             for server in servers:
                 starting.create_task(server.start())

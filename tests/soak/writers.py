@@ -159,7 +159,7 @@ async def _roll_back(writer: Writer, database: Database, batch: Sequence[Event])
 
 async def _append(writer: Writer, database: Database, batch: Sequence[Event], *, commit: bool) -> list[int]:
     delay_s = writer.chance.uniform(0, writer.plan.commit_delay_ms_max) / 1000
-    async with database.writing() as connection:
+    async with database.writing([UUID(writer.workspace_id)]) as connection:
         [receipt] = await append(connection, [Submission([_draft(writer, event) for event in batch])])
         await asyncio.sleep(delay_s)
         if not commit:

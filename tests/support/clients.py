@@ -1,7 +1,8 @@
 """Clients of a running server: GraphQL over HTTP, graphql-transport-ws frame by frame, and a recorder of SQL."""
 
 import json
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +15,20 @@ from trailcast.ledger.database import Database
 
 SUBPROTOCOL = "graphql-transport-ws"
 RECEIVE_TIMEOUT_S = 15.0
+
+
+def take_request_ids(errors: Iterable[dict[str, Any]]) -> set[str]:
+    """The ids of the requests that these errors are of, taken out: every error has one, and it is never the same twice."""
+    ids = {str(error["extensions"].pop("requestId")) for error in errors}
+    assert all(re.fullmatch(r"[0-9a-f]{32}", found) for found in ids), ids
+    return ids
+
+
+def content_of(response: httpx.Response) -> bytes:
+    """The bytes of an answer without the id of its request, which has to be the one of its headers."""
+    content = response.content.replace(b',"requestId":"%b"' % response.headers["x-request-id"].encode(), b"")
+    assert b"requestId" not in content
+    return content
 
 
 class Client:
@@ -42,6 +57,7 @@ class Client:
         sent = {**({"authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
         self.last = await self._http.post(self._url, json={"query": document, "variables": variables}, headers=sent)
         answer: dict[str, Any] = self.last.json()
+        assert take_request_ids(answer.get("errors", [])) <= {self.last.headers["x-request-id"]}
         return answer
 
     async def data(self, document: str, variables: dict[str, Any] | None = None, *, token: str) -> dict[str, Any]:
@@ -71,6 +87,10 @@ class Socket:
 
         async with asyncio.timeout(timeout_s):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
+            if frame["type"] == "error":
+                assert len(take_request_ids(frame["payload"])) == 1
+            elif frame["type"] == "next":
+                assert len(take_request_ids(frame["payload"].get("errors", []))) <= 1
             return frame
 
     async def acknowledge(self, payload: dict[str, Any] | None = None) -> None:
@@ -105,7 +125,7 @@ class Statements:
     """The statements of a database while the block runs."""
 
     def __init__(self, database: Database) -> None:
-        self._engines = (database.reader.sync_engine, database.writer.sync_engine)
+        self._engines = tuple(engine.sync_engine for engine in database.engines)
         self.texts: list[str] = []
 
     def __enter__(self) -> Self:

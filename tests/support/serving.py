@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from starlette.applications import Starlette
 
 from tests.support.waiting import until
 from trailcast.asgi import create_app
-from trailcast.clock import Clock, utc_now
+from trailcast.clock import Clock, Monotonic, utc_now
 from trailcast.doors.services import Services
 from trailcast.ledger.database import Database
 from trailcast.serving import Server, tune, uvicorn_config
@@ -57,8 +58,10 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def running_server(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[RunningServer]:
-    app = create_app(settings, clock)
+async def running_server(
+    settings: Settings, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic
+) -> AsyncGenerator[RunningServer]:
+    app = create_app(settings, clock, monotonic)
     server = _Server(uvicorn_config(app, settings))
     listener = socket.create_server((settings.host, settings.port), backlog=2048)
     tune(listener, settings)

@@ -223,7 +223,7 @@ async def _workspace(  # noqa: PLR0917 - one workspace, once
     events: dict[str, str],
     people: Sequence[str],
 ) -> str:
-    async with database.writing() as connection:
+    async with database.operating() as connection:
         workspace = await create_workspace(connection, name, UUID(identity(name)))
         subject = await ensure_service(connection, workspace, service)
         tokens[service] = await create_token(connection, ActorKind.SERVICE, workspace, subject, name=service)
@@ -231,7 +231,7 @@ async def _workspace(  # noqa: PLR0917 - one workspace, once
     assert not synced.problems, synced.problems
     subjects = [(ActorKind.USER, person) for person in people]
     subjects += [(ActorKind.AGENT, agent["name"].lower()) for agent in directory["agents"]]
-    async with database.writing() as connection:
+    async with database.operating() as connection:
         for kind, subject_name in subjects:
             known_as = "globex_agent" if subject_name == "gbot" else subject_name
             tokens[known_as] = await create_token(connection, kind, workspace, UUID(identity(known_as)), name=known_as)

@@ -1,27 +1,25 @@
-"""JSON Web Tokens: how one looks, which ones count, and whom one that was verified speaks for. No I/O, and no clock of its own.
+"""JSON Web Tokens: which ones count, and whom one that was verified speaks for. No I/O, and no clock of its own.
 
-A JWT is told from a token by its shape: three parts with dots between, and no token has a dot. The algorithm is one of those that
-are configured *and* the one that its key is for, never what the JWT would like. A key of a JWKS is a public one, for signatures,
-or it is not used. Whatever is wrong with a JWT ends as the same Unauthenticated, which holds no byte of it. The library checks
-the signature, the issuer and the audience; times are checked here, by the server's clock.
+How one looks is in `trailcast.access.tokens`: a server that signs nobody in by JWT does not load what verifies them. The algorithm
+is one of those that are configured *and* the one that its key is for, never what the JWT would like. A key of a JWKS is a public
+one, for signatures, or it is not used. Whatever is wrong with a JWT ends as the same Unauthenticated, which holds no byte of it. The
+library checks the signature, the issuer and the audience; times are checked here, by the server's clock.
 """
 
 import base64
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import jwt
 import orjson
 from jwt.types import Options
 
 from trailcast.access.principal import Identity
+from trailcast.access.tokens import Jwt
 from trailcast.errors import Unauthenticated
 
-SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 # Access and identity tokens. What an issuer signs for other purposes (a logout notice, say) has a type of its own.
 TYPES = frozenset({"jwt", "at+jwt"})
 KEYS_MAX = 100
@@ -33,14 +31,6 @@ OPTIONS = Options(
     verify_iat=False,
     enforce_minimum_key_length=True,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Jwt:
-    """A JWT as it was presented; nothing of it is verified, and `repr` shows nothing of it."""
-
-    text: str = field(repr=False)
-    workspace_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +63,6 @@ class KeySet:
             key for key in self._keys if key.algorithm_name == header.algorithm and header.key_id in {None, key.key_id}
         ]
         return fitting[0] if len(fitting) == 1 else None
-
-
-def has_shape_of_jwt(text: str) -> bool:
-    """Whether the text is a JWT rather than a token. Says nothing of its worth."""
-    return SHAPE.fullmatch(text) is not None
 
 
 def read_header(presented: Jwt, rules: Rules) -> Header:

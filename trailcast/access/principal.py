@@ -2,13 +2,15 @@
 
 A principal is loaded for one operation (or, by a feed, again whenever the workspace's access version moves) and holds the
 rights as they were at that moment, with the head of the log and the access version of the same snapshot. Unknown, expired and
-revoked credentials, deleted subjects and missing memberships all end as None: a caller learns only that the credential does not
-count. Many are looked up in one statement per kind, each through keys and indexes, whatever the number of agents.
+revoked credentials, deleted subjects and missing memberships all count as nobody: a caller learns only that, and the same is done
+for each of them. Whose a token is that is known and does not count is said beside, for the log of its workspace. Many are looked up in
+one statement per kind, each through keys and indexes, whatever the number of agents.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import TypeAlias
 from uuid import UUID
 
@@ -32,7 +34,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import models
 from models.base import AnyRow, AnySelect
 from trailcast.access.scope import BoardSet, Scope, actor_scope
-from trailcast.access.tokens import Token
+from trailcast.access.tokens import NO_SECRET, SCOPES, Token, TokenScope
+from trailcast.errors import Forbidden
 from trailcast.records import Actor, ActorKind, MembershipRole, Workspace
 
 LAST_USE_EVERY = timedelta(minutes=1)  # a write per request would make every read a write
@@ -61,6 +64,26 @@ class Identity:
 Presented: TypeAlias = Credentials | Identity
 
 
+class Fault(Enum):
+    """Why a token that is known does not count."""
+
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a reason, no secret
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    SUBJECT_DELETED = "subject_deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A token that is known and does not count: whose it is, and why. No caller hears of it. A user's names no workspace."""
+
+    fault: Fault
+    kind: ActorKind
+    subject_id: UUID
+    subject_name: str | None = None
+    workspace_id: UUID | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LogHead:
     """Where a workspace's log ends and begins, and which version of its access rights is in force."""
@@ -72,7 +95,8 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who one request or socket speaks for. `readable` and `writable` are boards; a service may log for others."""
+    """Who one request or socket speaks for. `scope` is what it sees, `writable` are boards, `token_scopes` is what its credential
+    may be used for; a service may log for others."""
 
     actor: Actor
     workspace: Workspace
@@ -83,22 +107,30 @@ class Principal:
     expires_at: datetime | None = None
     last_use_due: bool = False
     external_id: str | None = None  # of a user who came by JWT
+    token_scopes: frozenset[TokenScope] = frozenset()
 
     @property
     def is_service(self) -> bool:
         return self.actor.kind is ActorKind.SERVICE
 
+    def require(self, needed: TokenScope) -> None:
+        """Raises Forbidden where the credential may not be used for this."""
+        if needed not in self.token_scopes:
+            raise Forbidden(f"This token lacks the scope {needed.value}: use one that has it.")
+
+
+Found: TypeAlias = dict[Presented, Principal | Failure]
+
 
 async def load_principal(connection: AsyncConnection, presented: Presented, now: datetime) -> Principal | None:
     """The principal behind one credential."""
-    return (await load_principals(connection, [presented], now)).get(presented)
+    found = (await load_principals(connection, [presented], now)).get(presented)
+    return found if isinstance(found, Principal) else None
 
 
-async def load_principals(
-    connection: AsyncConnection, presented: Iterable[Presented], now: datetime
-) -> dict[Presented, Principal]:
-    """The principals behind these credentials; those that do not count are not among them. One statement per kind of token, and one
-    for all JWTs."""
+async def load_principals(connection: AsyncConnection, presented: Iterable[Presented], now: datetime) -> Found:
+    """The principals behind these credentials; whoever is not among them is nobody, or nobody here. One statement per kind of token,
+    and one for all JWTs, whatever is found."""
     by_kind: dict[ActorKind, list[Credentials]] = {}
     identities: list[Identity] = []
     for one in presented:
@@ -106,7 +138,7 @@ async def load_principals(
             identities.append(one)
         else:
             by_kind.setdefault(one.token.kind, []).append(one)
-    found: dict[Presented, Principal] = {}
+    found: Found = {}
     for kind, some in by_kind.items():
         if kind is ActorKind.USER:
             found |= await _load_users(connection, some, now)
@@ -132,6 +164,21 @@ async def list_workspaces(connection: AsyncConnection, principal: Principal) -> 
     return [Workspace(*row) for row in rows]
 
 
+async def find_home(connection: AsyncConnection, user_id: UUID) -> tuple[UUID, str] | None:
+    """The workspace of the user's oldest membership, and what the user is called there."""
+    membership, user = models.Membership, models.User
+    row = (
+        await connection.execute(
+            select(membership.workspace_id, user.name)
+            .join(user, (user.workspace_id == membership.workspace_id) & (user.id == membership.user_id))
+            .where(membership.user_id == user_id)
+            .order_by(membership.created_at, membership.workspace_id)
+            .limit(1)
+        )
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 async def touch_credentials(connection: AsyncConnection, public_ids: Sequence[str], now: datetime) -> None:
     """Note the last use; of several processes that come at once, one writes."""
     stale = or_(credential.last_used_at.is_(None), credential.last_used_at <= now - LAST_USE_EVERY)
@@ -144,82 +191,106 @@ async def touch_credentials(connection: AsyncConnection, public_ids: Sequence[st
 
 # What every look-up reads of the credential and of the head of the log. One statement, hence one snapshot: a change of access that
 # commits later has a later version, so whoever knows a newer one knows that this principal is out of date.
-_OF_CREDENTIAL = (credential.secret_sha256, credential.expires_at, credential.last_used_at)
+_OF_CREDENTIAL = (
+    credential.secret_sha256, credential.expires_at, credential.last_used_at, credential.revoked_at, credential.scopes,
+)  # fmt: skip
 _OF_HEAD = (models.Head.last_sequence, models.Head.first_sequence, models.Head.access_version)
 
 
-def _counts(kind: ActorKind, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    in_time = or_(credential.expires_at.is_(None), credential.expires_at > now)
-    return credential.kind == kind.value, credential.revoked_at.is_(None), in_time
+def _find_fault(token: Token, row: AnyRow | None, now: datetime) -> Fault | None:
+    """What is wrong with the token by its own row. Of one that nobody knows: that its secret is wrong, found out the same way."""
+    if not token.matches(NO_SECRET if row is None else row.secret_sha256) or row is None:
+        return Fault.WRONG_SECRET
+    if row.revoked_at is not None:
+        return Fault.REVOKED
+    return Fault.EXPIRED if row.expires_at is not None and row.expires_at <= now else None
 
 
 async def _load_programs(
     connection: AsyncConnection, kind: ActorKind, presented: Sequence[Credentials], now: datetime
-) -> dict[Presented, Principal]:
+) -> Found:
     """Agents (their own board, or all where they have none) and services (everything)."""
     subject = models.Agent if kind is ActorKind.AGENT else models.Service
     extra = (models.Agent.role, models.Agent.board_id) if kind is ActorKind.AGENT else (null(), null())
     here = subject.workspace_id == credential.workspace_id
     query = (
         select(
-            credential.id, *_OF_CREDENTIAL, *_OF_HEAD, subject.id, subject.name, *extra,
+            credential.id, *_OF_CREDENTIAL, *_OF_HEAD, subject.is_deleted, subject.id, subject.name, *extra,
             models.Workspace.id, models.Workspace.name,
         )
         .join_from(credential, subject, here & (subject.id == credential.subject_id))
         .join(models.Workspace, models.Workspace.id == subject.workspace_id)
         .join(models.Head, models.Head.workspace_id == subject.workspace_id)
         .where(credential.id == any_(literal([one.token.public_id for one in presented], ARRAY(Text))))
-        .where(*_counts(kind, now), ~subject.is_deleted)
+        .where(credential.kind == kind.value)
     )  # fmt: skip
     rows = {row[0]: row for row in await connection.execute(query)}
-    found: dict[Presented, Principal] = {}
+    found: Found = {}
     for one in presented:
         row = rows.get(one.token.public_id)
-        if row is None or not one.token.matches(row.secret_sha256) or one.workspace_id not in {None, row[-2]}:
+        fault = _find_fault(one.token, row, now)
+        if row is None:
             continue
-        subject_id, name, role, board_id, workspace_id, workspace_name = row[7:]
-        everything = kind is ActorKind.SERVICE
-        boards = BoardSet(ids=frozenset({board_id})) if board_id is not None else BoardSet(all=True)
-        found[one] = Principal(
-            actor=Actor(kind, subject_id, name, role),
-            workspace=Workspace(workspace_id, workspace_name),
-            scope=actor_scope(kind, subject_id, workspace_id, boards, everything=everything),
-            writable=BoardSet(all=True) if everything else boards,
-            head=LogHead(*row[4:7]),
-            expires_at=row.expires_at,
-            last_use_due=_is_due(row, now),
-        )
+        subject_id, name, role, board_id, workspace_id, workspace_name = row[10:]
+        fault = fault or (Fault.SUBJECT_DELETED if row.is_deleted else None)
+        if fault is not None:
+            found[one] = Failure(fault, kind, subject_id, name, workspace_id)
+        elif one.workspace_id in {None, workspace_id}:
+            everything = kind is ActorKind.SERVICE
+            boards = BoardSet(ids=frozenset({board_id})) if board_id is not None else BoardSet(all=True)
+            principal = Principal(
+                actor=Actor(kind, subject_id, name, role),
+                workspace=Workspace(workspace_id, workspace_name),
+                scope=actor_scope(kind, subject_id, workspace_id, boards, everything=everything),
+                writable=BoardSet(all=True) if everything else boards,
+                head=LogHead(*row[6:9]),
+            )
+            found[one] = _by_token(principal, row, now)
     return found
 
 
-async def _load_users(
-    connection: AsyncConnection, presented: Sequence[Credentials], now: datetime
-) -> dict[Presented, Principal]:
+async def _load_users(connection: AsyncConnection, presented: Sequence[Credentials], now: datetime) -> Found:
     """Users by their tokens, which name the user."""
     asked = _asked([(one.token.public_id, one.workspace_id) for one in presented])
     query = (
         _select_users(asked, models.Membership.user_id == credential.subject_id, credential.id == asked.c.key)
-        .add_columns(*_OF_CREDENTIAL)
-        .where(*_counts(ActorKind.USER, now))
+        .add_columns(*_OF_CREDENTIAL, credential.subject_id)
+        .where(credential.kind == ActorKind.USER.value)
     )
-    found: dict[Presented, Principal] = {}
-    for row in await connection.execute(query):
-        one = presented[row[0] - 1]
-        if one.token.matches(row.secret_sha256):
-            found[one] = replace(_user(row), expires_at=row.expires_at, last_use_due=_is_due(row, now))
+    rows = {row[0]: row for row in await connection.execute(query)}
+    found: Found = {}
+    for number, one in enumerate(presented, start=1):
+        row = rows.get(number)
+        fault = _find_fault(one.token, row, now)
+        if row is None:
+            continue
+        if fault is not None:
+            found[one] = Failure(fault, ActorKind.USER, row.subject_id)
+        elif row.user_id is not None:
+            found[one] = _by_token(_user(row), row, now)
     return found
 
 
-async def _load_identities(
-    connection: AsyncConnection, presented: Sequence[Identity], now: datetime
-) -> dict[Presented, Principal]:
+def _by_token(principal: Principal, row: AnyRow, now: datetime) -> Principal:
+    """The principal, with what its token says."""
+    is_due = row.last_used_at is None or row.last_used_at <= now - LAST_USE_EVERY
+    scopes = frozenset(map(TokenScope, row.scopes))
+    return replace(principal, expires_at=row.expires_at, last_use_due=is_due, token_scopes=scopes)
+
+
+async def _load_identities(connection: AsyncConnection, presented: Sequence[Identity], now: datetime) -> Found:
     """Users by the `sub` of their JWTs, which was verified. Each workspace says for itself which of its users that is."""
     asked = _asked([(one.external_id, one.workspace_id) for one in presented])
-    found: dict[Presented, Principal] = {}
+    found: Found = {}
     for row in await connection.execute(_select_users(asked, models.User.external_id == asked.c.key)):
         one = presented[row[0] - 1]
         if now < one.expires_at:
-            found[one] = replace(_user(row), expires_at=one.expires_at, external_id=one.external_id)
+            found[one] = replace(
+                _user(row),
+                expires_at=one.expires_at,
+                external_id=one.external_id,
+                token_scopes=SCOPES[ActorKind.USER],
+            )
     return found
 
 
@@ -237,7 +308,7 @@ def _select_users(
     asked: TableValuedAlias, who: ColumnElement[bool], by_credential: ColumnElement[bool] | None = None
 ) -> AnySelect:
     """Users, each in the workspace that it asked for, or in that of its oldest membership. `who` picks a membership and its user;
-    `by_credential` joins the credentials, where it needs them for that."""
+    `by_credential` joins the credentials, where it needs them for that, and has a row for each, of those too that are nobody here."""
     membership, user, grant = models.Membership, models.User, models.BoardGrant
     home = (
         select(
@@ -258,15 +329,16 @@ def _select_users(
         .lateral("granted")
     )
     presented = asked if by_credential is None else asked.join(credential, by_credential)
+    outer = by_credential is not None
     return (
         select(
             asked.c.number, *_OF_HEAD, home.c.user_id, home.c.name, home.c.user_role, home.c.role,
             home.c.all_boards_read, home.c.all_boards_write, models.Workspace.id, models.Workspace.name, *granted.columns,
         )
         .select_from(
-            presented.join(home, true())
-            .join(models.Workspace, models.Workspace.id == home.c.workspace_id)
-            .join(models.Head, models.Head.workspace_id == home.c.workspace_id)
+            presented.join(home, true(), isouter=outer)
+            .join(models.Workspace, models.Workspace.id == home.c.workspace_id, isouter=outer)
+            .join(models.Head, models.Head.workspace_id == home.c.workspace_id, isouter=outer)
             .join(granted, true())
         )
     )  # fmt: skip
@@ -286,7 +358,3 @@ def _user(row: AnyRow) -> Principal:
         head=LogHead(*row[1:4]),
         role=role,
     )
-
-
-def _is_due(row: AnyRow, now: datetime) -> bool:
-    return row.last_used_at is None or row.last_used_at <= now - LAST_USE_EVERY

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from jwt import PyJWK
 
-from trailcast.access.jwt import Jwt, Rules, read_header, secret_key, verify
+from trailcast.access.jwt import Rules, read_header, secret_key, verify
 from trailcast.access.keys import Fetch, Keys, Patience
 from trailcast.access.principal import Identity
+from trailcast.access.tokens import Jwt
 from trailcast.clock import Clock
 from trailcast.errors import Unauthenticated
 from trailcast.settings import Settings

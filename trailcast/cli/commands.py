@@ -3,6 +3,7 @@
 What a command is asked for goes to stdout and can be piped; progress and advice go to stderr.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
     from trailcast.settings import Settings
 
 EXPIRES_DAYS_MAX = 3650
+OVERLAP_MAX = timedelta(days=30)
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Span(click.ParamType[timedelta]):
+    """A span of time: a number and a unit."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        found = re.fullmatch(r"(\d{1,9})([smhd])", str(value), re.ASCII)
+        span = timedelta(seconds=int(found[1]) * UNITS_S[found[2]]) if found else None
+        if span is None or span > OVERLAP_MAX:
+            self.fail(
+                f"{value!r} is no span of time up to {OVERLAP_MAX.days} days, such as 90s, 30m, 24h or 7d.", param, ctx
+            )
+        return span
 
 
 class Commands(click.Group):
@@ -101,7 +119,7 @@ def migrate() -> None:
     """Bring the database to the newest revision."""
     settings = _settings()
     from trailcast.cli.database import open_database
-    from trailcast.ledger.migrating import newest_revision
+    from trailcast.ledger.revisions import newest_revision
 
     with open_database(settings, click.echo, migrates=True):
         click.echo(f"The database is at revision {newest_revision()}.")
@@ -180,7 +198,7 @@ def list_workspaces() -> None:
 
 @main.group()
 def token() -> None:
-    """Make, list and revoke tokens."""
+    """Make, list, rotate and revoke tokens."""
 
 
 _workspace = click.option("--workspace", required=True, help="Its id, or its name if no other has it.")
@@ -192,11 +210,26 @@ _workspace = click.option("--workspace", required=True, help="Its id, or its nam
 @click.option("--user", help="For this user, by id, name or external id.")
 @click.option("--service", callback=_named, help="For this service, by name; made if there is none.")
 @click.option("--name", default="command line", show_default=True, callback=_named, help="What lists call the token.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["read", "write", "directory"]),
+    multiple=True,
+    help="What it may be used for; may be given several times. Unset: all that its subject may do.",
+)
 @click.option("--expires-days", type=click.IntRange(1, EXPIRES_DAYS_MAX), help="Days until it ends. Unset: never.")
 def create_token(
-    *, workspace: str, agent: str | None, user: str | None, service: str | None, name: str, expires_days: int | None
+    *,
+    workspace: str,
+    agent: str | None,
+    user: str | None,
+    service: str | None,
+    name: str,
+    scopes: Sequence[str],
+    expires_days: int | None,
 ) -> None:
     """Make a token and print it, once: it is stored as a hash only."""
+    from trailcast.access.tokens import SCOPES, TokenScope
     from trailcast.cli.database import in_transaction
     from trailcast.ledger import admin
     from trailcast.records import ActorKind
@@ -206,12 +239,17 @@ def create_token(
     if len(wanted) != 1:
         raise click.UsageError("Give exactly one of --agent, --user and --service.")
     kind, subject = wanted[0]
+    wanted_scopes = frozenset(map(TokenScope, scopes))
+    if not wanted_scopes <= SCOPES[kind]:
+        raise click.UsageError("Only a service's token may have the scope directory.")
     expires_at = None if expires_days is None else datetime.now(UTC) + timedelta(days=expires_days)
 
     async def make(connection: "AsyncConnection") -> tuple[str, str]:
         home = await admin.find_workspace(connection, workspace)
         subject_id = await admin.find_subject(connection, home.id, kind, subject)
-        made = await admin.create_token(connection, kind, home.id, subject_id, name=name, expires_at=expires_at)
+        made = await admin.create_token(
+            connection, kind, home.id, subject_id, name=name, expires_at=expires_at, scopes=wanted_scopes
+        )
         return made, home.name
 
     made, home_name = in_transaction(_settings(), _say, make)
@@ -230,10 +268,10 @@ def list_tokens(workspace: str) -> None:
     async def read(connection: "AsyncConnection") -> "Sequence[TokenRow]":
         return await admin.list_tokens(connection, (await admin.find_workspace(connection, workspace)).id)
 
-    rows = [("ID", "KIND", "SUBJECT", "CREATED", "EXPIRES", "LAST USE", "REVOKED", "NAME")]
+    rows = [("ID", "KIND", "SUBJECT", "SCOPES", "CREATED", "EXPIRES", "LAST USE", "REVOKED", "NAME")]
     rows += [
         (
-            row.id, row.kind, str(row.subject_id), _moment(row.created_at), _moment(row.expires_at),
+            row.id, row.kind, str(row.subject_id), ",".join(row.scopes), _moment(row.created_at), _moment(row.expires_at),
             _moment(row.last_used_at), _moment(row.revoked_at), row.name,
         )
         for row in in_transaction(_settings(), _say, read)
@@ -241,6 +279,29 @@ def list_tokens(workspace: str) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@token.command("rotate")
+@click.argument("public_id", metavar="ID")
+@click.option(
+    "--overlap",
+    type=Span(),
+    default="24h",
+    show_default=True,
+    help="How long the old one still counts, such as 90s, 30m, 24h or 7d; at most 30d.",
+)
+def rotate_token(public_id: str, overlap: timedelta) -> None:
+    """Make a new token like the one with this ID and print it, once; the old one ends when the overlap is over."""
+    from trailcast.cli.database import in_transaction
+    from trailcast.ledger import admin
+
+    now = datetime.now(UTC)
+    made = in_transaction(_settings(), _say, lambda connection: admin.rotate_token(connection, public_id, overlap, now))
+    until = "until it is revoked" if made.expires_at is None else f"until {_moment(made.expires_at)}"
+    _say(
+        f"The token {public_id} counts until {_moment(made.old_expires_at)}, the new one {until}. It is not shown again."
+    )
+    click.echo(made.text)
 
 
 @token.command("revoke")

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.errors import ConfigurationError
 from trailcast.ledger.database import Database
-from trailcast.ledger.migrating import current_revision, migrate, newest_revision
+from trailcast.ledger.revisions import check_walls, current_revision, newest_revision
 from trailcast.settings import Settings
 
 CONNECT_DEADLINE_S = 15
@@ -48,12 +48,12 @@ def open_database(settings: Settings, say: Say, *, migrates: bool = False) -> It
 
 
 def in_transaction(settings: Settings, say: Say, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """Do the work on the database, all or nothing."""
+    """Do the operator's work on the database, all or nothing."""
 
     async def run(url: str) -> T:
         database = Database(url, settings)
         try:
-            async with database.writing() as connection:
+            async with database.operating() as connection:
                 return await work(connection)
         finally:
             await database.dispose()
@@ -64,20 +64,32 @@ def in_transaction(settings: Settings, say: Say, work: Callable[[AsyncConnection
 
 def _prepare(url: str, say: Say, *, migrates: bool) -> None:
     here, newest = asyncio.run(_revision(url)), newest_revision()
-    if here == newest:
+    if here == newest and not migrates:
+        asyncio.run(check_walls(url))
         return
+    if here is not None and here > newest:
+        raise ConfigurationError(
+            f"The database is at revision {here}, which is newer than this version of Trailcast ({newest}): start the version that "
+            "migrated it, or a later one."
+        )
     if not migrates:
         raise ConfigurationError(
             f"The database is at revision {here or 'none'}, this version of Trailcast needs {newest}: run "
             "`python -m trailcast migrate` first."
         )
-    say(f"Migrating the database from revision {here or 'none'} to {newest}")
+    if here != newest:
+        say(f"Migrating the database from revision {here or 'none'} to {newest}")
+    from trailcast.ledger.migrating import (
+        migrate,  # and Alembic with it, which a server that finds all done does not load
+    )
+
     try:
-        asyncio.run(migrate(url))
+        asyncio.run(migrate(url))  # at the newest revision, too: it mends what a restored dump brought along
+        asyncio.run(check_walls(url))
     except SQLAlchemyError as error:
         raise ConfigurationError(
             f"The database cannot be migrated, and is as it was ({_first_line(error)}): the role of TRAILCAST_DATABASE_URL has to own "
-            "the tables, and may have to make the role trailcast_app."
+            "the tables, and may have to make the roles that docs/operations.md names."
         ) from error
 
 

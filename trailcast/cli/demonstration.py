@@ -58,7 +58,7 @@ def adding_events(url: str, settings: Settings, known: Handout) -> Iterator[None
 async def _workspace_ids(url: str, settings: Settings) -> set[object]:
     database = Database(url, settings)
     try:
-        async with database.reading() as connection:
+        async with database.looking_up() as connection:
             return {workspace.id for workspace in await list_workspaces(connection)}
     finally:
         await database.dispose()

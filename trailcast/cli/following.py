@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from trailcast.errors import BadCursor, CursorExpired, LimitExceeded, Unauthenticated, Unavailable
+from trailcast.errors import BadCursor, CursorExpired, LimitExceeded, RateLimited, Unauthenticated, Unavailable
 
 SUBPROTOCOL = Subprotocol("graphql-transport-ws")
 ACKNOWLEDGE_S = 10.0
@@ -28,7 +28,7 @@ MESSAGE_BYTES_MAX = 4 * 1024**2  # far above an event in its longest spelling: o
 SERVER_ERROR = 500
 # With these the server, or whatever stands between, says that the same client may come back.
 CLOSED_FOR_NOW = frozenset({1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 4408, 4410, 4500})
-UNAVAILABLE_FOR_NOW = frozenset({Unavailable.code, LimitExceeded.code})
+UNAVAILABLE_FOR_NOW = frozenset({Unavailable.code, LimitExceeded.code, RateLimited.code})
 CREDENTIAL_REFUSED = 4403
 SUBPROTOCOL_REFUSED = 4406
 BAD_CREDENTIAL = (

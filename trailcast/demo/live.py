@@ -75,8 +75,9 @@ async def _add(
     database: Database, writers: Writers, settings: Settings, workspace: DemoWorkspace, chance: Random
 ) -> None:
     given = invent(workspace, chance)
-    async with database.reading() as connection:
+    async with database.looking_up() as connection:
         principal = await speak_as(connection, workspace.tokens.service, utc_now())
+    async with database.reading(principal.workspace.id) as connection:
         drafts = await draft_all(connection, principal, settings, [given])
     await writers.append(drafts)
 

@@ -21,7 +21,7 @@ from trailcast.demo.story import tell
 from trailcast.errors import Unauthenticated
 from trailcast.ledger.admin import claim_unused, create_token, create_workspace, ensure_service
 from trailcast.ledger.append import Submission, append
-from trailcast.ledger.database import Database
+from trailcast.ledger.database import Database, writing_in
 from trailcast.ledger.directory import look_up
 from trailcast.ledger.drafting import check
 from trailcast.ledger.sync import Entry, sync
@@ -39,7 +39,7 @@ async def load_demo(url: str, settings: Settings, keep: Keep, say: Say, clock: C
     patient = settings.model_copy(update={"lock_timeout_ms": PATIENCE_MS, "statement_timeout_ms": PATIENCE_MS})
     database = Database(url, patient)
     try:
-        async with database.writing() as connection:
+        async with database.operating() as connection:
             if not await claim_unused(connection):
                 return False
             keep([await _load(connection, settings, company, clock, say) for company in companies()])
@@ -81,13 +81,14 @@ async def _load(
     principal = await speak_as(connection, service_token, now)
     # The workspace comes first in its own log, then who got access to it, then what they did.
     (began_at, opening), *history = story.events
-    await _append(connection, principal, settings, [(began_at, opening)])
-    entries = directory(company, ids, story.statuses)
-    synced = await sync(connection, ids.workspace, principal.actor, entries, recorded_at=began_at)
-    if synced.problems:
-        raise ValueError(f"the directory of the demo is refused: {synced.problems[0]}")
-    for start in range(0, len(history), BATCH_EVENTS):
-        await _append(connection, principal, settings, history[start : start + BATCH_EVENTS])
+    async with writing_in(connection, [ids.workspace]):
+        await _append(connection, principal, settings, [(began_at, opening)])
+        entries = directory(company, ids, story.statuses)
+        synced = await sync(connection, ids.workspace, principal.actor, entries, recorded_at=began_at)
+        if synced.problems:
+            raise ValueError(f"the directory of the demo is refused: {synced.problems[0]}")
+        for start in range(0, len(history), BATCH_EVENTS):
+            await _append(connection, principal, settings, history[start : start + BATCH_EVENTS])
     return await _hand_out(connection, company, ids, service_token)
 
 

@@ -1,14 +1,16 @@
 """Finds the one credential that a request or a socket presents, and has a JWT verified. Looks up nobody, and repeats nothing."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from trailcast.access.jwt import Jwt, has_shape_of_jwt
 from trailcast.access.principal import Credentials, Presented
-from trailcast.access.sign_in import SignIn
-from trailcast.access.tokens import parse_token
+from trailcast.access.tokens import Jwt, has_shape_of_jwt, parse_token
 from trailcast.errors import Unauthenticated
 from trailcast.records import ActorKind
+
+if TYPE_CHECKING:
+    from trailcast.access.sign_in import SignIn
 
 # Browsers cannot set headers on a socket, so the same names travel in `connection_init`, spelled as clients like to.
 AUTHORIZATION = ("authorization",)
@@ -16,7 +18,7 @@ AGENT_TOKEN = ("x-agent-token", "xagenttoken", "x_agent_token", "agenttoken")
 WORKSPACE = ("x-workspace", "workspace", "xworkspace", "x_workspace")
 
 
-async def read_credentials(presented: Mapping[str, object], sign_in: SignIn | None) -> Presented | None:
+async def read_credentials(presented: Mapping[str, object], sign_in: "SignIn | None") -> Presented | None:
     """What headers or the payload of `connection_init` present, a JWT verified; None where there is no credential.
 
     Raises Unauthenticated, and Unavailable where a JWT cannot be verified at the moment.
@@ -45,6 +47,8 @@ def find_credentials(presented: Mapping[str, object]) -> Credentials | Jwt | Non
         if scheme.lower() != "bearer":
             raise Unauthenticated
     workspaces, text = _all(presented, WORKSPACE), text.strip()
+    if len(workspaces) > 1:
+        raise Unauthenticated("Name one workspace: X-Workspace was sent twice.")
     try:
         workspace_id = UUID(workspaces[0].strip()) if workspaces else None
     except ValueError:

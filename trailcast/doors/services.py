@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from resolvers.context import Caller, ClientAddress, Context
+from resolvers.context import Caller, ClientAddress, Context, Spend
 from resolvers.principals import Principals
-from trailcast.access.sign_in import SignIn
 from trailcast.clock import Clock
 from trailcast.doors.admission import Admission
+from trailcast.doors.allowances import Allowances
+from trailcast.doors.authenticator import Authenticator
+from trailcast.doors.deadlines import Deadlines
+from trailcast.doors.proxies import Proxies
+from trailcast.errors import Unavailable
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
 from trailcast.live.counters import Counters
@@ -35,15 +39,18 @@ class Services:
     clock: Clock
     database: Database
     principals: Principals
-    sign_in: SignIn | None
+    authenticator: Authenticator
     writers: Writers
     feed: Feed
     bell: Doorbell
     counters: Counters
     admission: Admission
+    allowances: Allowances
+    deadlines: Deadlines
+    proxies: Proxies
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 
-    def context(self, caller: Caller, client: ClientAddress, resume_after: str | None = None) -> Context:
+    def context(self, caller: Caller, client: ClientAddress, spend: Spend) -> Context:
         """What one operation works with."""
         return Context(
             caller=caller,
@@ -53,11 +60,18 @@ class Services:
             settings=self.settings,
             clock=self.clock,
             client=client,
-            resume_after=resume_after,
+            spend=spend,
         )
 
+    def client_address(self, scope: Scope, headers: Headers) -> ClientAddress:
+        """Where a request or a socket came from."""
+        peer, agent = scope.get("client"), headers.get("user-agent")
+        address = self.proxies.find_client(peer[0] if peer else None, headers.getlist("x-forwarded-for"))
+        return ClientAddress(address, agent[:USER_AGENT_LENGTH_MAX] if agent else None)
 
-def client_address(scope: Scope, headers: Headers) -> ClientAddress:
-    """Where a request or a socket came from."""
-    client, agent = scope.get("client"), headers.get("user-agent")
-    return ClientAddress(client[0] if client else None, agent[:USER_AGENT_LENGTH_MAX] if agent else None)
+    def given_up(self) -> Unavailable:
+        """What is said of an operation that took too long. Its work was cancelled, but a commit may have been under way."""
+        return Unavailable(
+            f"This took longer than {self.settings.request_timeout_s:g} s and was given up: try again in a moment. "
+            "A write may have happened all the same: repeat it with the same idempotencyKey."
+        )

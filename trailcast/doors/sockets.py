@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -17,19 +17,18 @@ from graphql import GraphQLError
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from strawberry.http import process_result
-from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 from strawberry.types.execution import PreExecutionError
 
 from resolvers.context import Caller, ClientAddress
 from schema.build import Schema
-from schema.errors import translate_all, translated
+from schema.errors import current_request, new_request_id, translate_all, translated
 from schema.execution.following import Recipe, Refused, begin, ending
 from trailcast.access.principal import Principal
 from trailcast.doors import messages
-from trailcast.doors.credentials import read_credentials
-from trailcast.doors.services import Services, client_address
+from trailcast.doors.origins import Origins
+from trailcast.doors.services import Services
 from trailcast.doors.wire import GIVEN_UP, SocketProtocol, wire_of
-from trailcast.errors import LimitExceeded, Unauthenticated, Unavailable
+from trailcast.errors import LimitExceeded, RateLimited, Unauthenticated, Unavailable
 from trailcast.live.audiences import Delivery
 from trailcast.live.subscription import Subscription
 
@@ -50,7 +49,7 @@ class Sockets:
     def __init__(self, schema: Schema, services: Services) -> None:
         self.schema = schema
         self.services = services
-        self._origins = normalize_allowed_origins(services.settings.origins)
+        self._origins = Origins(services.settings)
         self._open: set[Socket] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +60,7 @@ class Sockets:
             await send({"type": "websocket.http.response.body", "body": LEAVING.encode()})
             wire_of(scope).end_handshake()
             return
-        if not self._is_welcome(headers):
+        if not self._origins.is_welcome(headers):
             await send({"type": "websocket.close"})
             return
         wire = wire_of(scope)
@@ -70,7 +69,7 @@ class Sockets:
         if not ours:
             wire.end(4406, "Subprotocol not acceptable")
             return
-        socket = Socket(self, wire, client_address(scope, headers))
+        socket = Socket(self, wire, self.services.client_address(scope, headers))
         # For as long as the socket lives, these would be kept for nothing.
         scope["headers"] = []
         del headers
@@ -98,18 +97,13 @@ class Sockets:
             if waiting:
                 await asyncio.sleep(FLUSH_LOOK_S)
 
-    def _is_welcome(self, headers: Headers) -> bool:
-        """Whether it is no page of a foreign origin. Programs send no Origin."""
-        origin = headers.get("origin")
-        if origin is None or "*" in self._origins or is_same_origin(origin, headers.get("host")):
-            return True
-        return normalize_origin(origin) in self._origins
-
 
 class Socket:
     """One socket, from its acceptance to its end."""
 
-    __slots__ = ("_client", "_door", "_introduced", "_operations", "_principal", "_timer", "caller", "wire")
+    __slots__ = (
+        "_client", "_door", "_expires_at", "_expiry", "_introduced", "_operations", "_principal", "_timer", "caller", "wire",
+    )  # fmt: skip
 
     def __init__(self, door: Sockets, wire: SocketProtocol, client: ClientAddress) -> None:
         self._door = door
@@ -121,6 +115,8 @@ class Socket:
         self._timer = asyncio.get_running_loop().call_later(
             settings.socket_init_s, self.close, 4408, "Connection initialisation timeout"
         )
+        self._expires_at: datetime | None = None
+        self._expiry: asyncio.TimerHandle | None = None
         self.caller: Caller | None = None
         self.wire = wire
         wire.stall_s = settings.socket_stall_s
@@ -144,6 +140,8 @@ class Socket:
             self.close(4500, "Internal server error")
         finally:
             self._timer.cancel()
+            if self._expiry is not None:
+                self._expiry.cancel()
             for operation in list(self._operations.values()):
                 operation.cancel()
             if self._principal is not None:
@@ -192,36 +190,45 @@ class Socket:
         services = self._door.services
         try:
             async with asyncio.timeout(services.settings.socket_init_s):
-                credentials = await read_credentials(payload, services.sign_in)
-                principal = await Caller(services.principals, credentials, memo=False).principal()
+                signed_in = await services.authenticator.authenticate(payload, self._client)
         except Unauthenticated:
             self.close(4403, "Forbidden")
+            return
+        except RateLimited as error:
+            self.close(TRY_AGAIN_LATER, f"{error.code}: {error.message}")
             return
         except (Unavailable, TimeoutError):
             # Not 4403, which says that the credential is at fault and that coming back is no use.
             self.close(TRY_AGAIN_LATER, Unavailable().message)
             return
+        if signed_in is None:
+            self.close(4403, "Forbidden")
+            return
+        credentials, principal = signed_in
         if not services.admission.enter(principal):
             self.close(TRY_AGAIN_LATER, f"LIMIT_EXCEEDED: {services.admission.refusal}")
             return
         self._principal = principal
-        assert credentials is not None
         # One socket speaks in one workspace: not in the next one, should the membership that it came by end.
         here = replace(credentials, workspace_id=principal.workspace.id)
-        self.caller = Caller(services.principals, here, memo=False)
+        self.caller = Caller(services.principals, here, memo=False, heard=self._live_until)
+        lifetime_s = services.settings.socket_lifetime_s * (1 - LIFETIME_SPREAD * random.random())  # noqa: S311 - spreads load
+        self._timer = asyncio.get_running_loop().call_later(
+            lifetime_s, self.close, GIVEN_UP, "This socket is old: open another"
+        )
         self._live_until(principal)
         self.wire.write(messages.ACKNOWLEDGED)
 
     def _live_until(self, principal: Principal) -> None:
-        """Have the socket end with its credential, or when it is old."""
-        settings, clock = self._door.services.settings, self._door.services.clock
-        lifetime_s = settings.socket_lifetime_s * (1 - LIFETIME_SPREAD * random.random())  # noqa: S311 - spreads load
-        left_s, code, reason = lifetime_s, GIVEN_UP, "This socket is old: open another"
+        """Have the socket end with its credential, whose expiry may have moved since it was last heard of."""
+        if principal.expires_at == self._expires_at or not self.wire.is_open:
+            return
+        self._expires_at = principal.expires_at
+        if self._expiry is not None:
+            self._expiry.cancel()
         if principal.expires_at is not None:
-            credential_s = max(principal.expires_at - clock(), timedelta(0)).total_seconds()
-            if credential_s < left_s:
-                left_s, code, reason = credential_s, 4403, "Forbidden"
-        self._timer = asyncio.get_running_loop().call_later(left_s, self.close, code, reason)
+            left_s = max(principal.expires_at - self._door.services.clock(), timedelta(0)).total_seconds()
+            self._expiry = asyncio.get_running_loop().call_later(left_s, self.close, 4403, "Forbidden")
 
     def _subscribe(self, operation_id: str, payload: dict[str, Any]) -> None:
         if self.caller is None:
@@ -242,18 +249,28 @@ class Socket:
         operation.begin(payload)
 
     async def execute(self, payload: dict[str, Any]) -> tuple[Recipe, Subscription] | dict[str, object]:
-        """A subscription that stands, or the answer of a query or a mutation. Raises Refused."""
+        """A subscription that stands, or the answer of a query or a mutation. Raises Refused, RateLimited, Unavailable."""
         assert self.caller is not None
         text, variables, name = payload["query"], payload.get("variables"), payload.get("operationName")
-        context = self._door.services.context(self.caller, self._client)
+        services = self._door.services
+        allowance = services.allowances.of(self._principal, self._client.ip_address)
+        allowance.begin()
+        context = services.context(self.caller, self._client, allowance.spend)
         try:
             document = self._door.schema.documents.read(text)
             operation = document.find_operation(name)
         except GraphQLError as error:
             raise Refused(translate_all([error])) from None
-        if operation.is_subscription:
-            return await begin(self._door.schema, document, operation, variables, context)
-        result = await self._door.schema.execute(text, variables, context_value=context, operation_name=name)
+        try:
+            with services.deadlines.within():
+                if operation.is_subscription:
+                    return await begin(self._door.schema, document, operation, variables, context)
+                with allowance:
+                    result = await self._door.schema.execute(
+                        text, variables, context_value=context, operation_name=name
+                    )
+        except TimeoutError:
+            raise services.given_up() from None
         if isinstance(result, PreExecutionError):
             raise Refused(translate_all(result.errors or []))
         return dict(process_result(result))
@@ -265,11 +282,12 @@ class Socket:
 class Operation:
     """One operation of a socket. Of a subscription, the sink."""
 
-    __slots__ = ("_head", "_id", "_recipe", "_socket", "_subscription", "_task")
+    __slots__ = ("_head", "_id", "_recipe", "_request_id", "_socket", "_subscription", "_task")
 
     def __init__(self, socket: Socket, operation_id: str) -> None:
         self._socket = socket
         self._id = operation_id
+        self._request_id = new_request_id()
         self._head = messages.next_head(operation_id)
         self._recipe: Recipe | None = None
         self._subscription: Subscription | None = None
@@ -304,11 +322,12 @@ class Operation:
         self._socket.wire.write(b"%b%b}" % (self._head, self._recipe.answer(delivery)))
 
     def end(self, error: Exception) -> None:
-        self._finish(b"%b%b}" % (self._head, ending(error)), messages.complete(self._id))
+        self._finish(b"%b%b}" % (self._head, ending(error, self._request_id)), messages.complete(self._id))
         if self._subscription is not None:
             self._subscription.close()
 
     async def _run(self, payload: dict[str, Any]) -> None:
+        current_request.set(self._request_id)
         try:
             made = await self._socket.execute(payload)
         except Refused as refused:

@@ -18,7 +18,7 @@ from strawberry.types.execution import PreExecutionError
 
 from resolvers.context import Context
 from schema.build import Schema
-from schema.errors import translate, translate_all
+from schema.errors import current_request, translate, translate_all
 from schema.execution.documents import Document, Operation
 from schema.execution.following import Recipe, Refused, begin, ending
 from trailcast.access.principal import Principal
@@ -28,7 +28,7 @@ from trailcast.live.audiences import Delivery
 from trailcast.live.subscription import Channel, Subscription
 
 MEDIA = "text/event-stream"
-HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff", "x-accel-buffering": "no"}
+HEADERS = {"x-accel-buffering": "no"}
 COMPLETE = b"event: complete\ndata:\n\n"
 KEEP_ALIVE = b":\n\n"
 FLUSH_LOOK_S = 0.02
@@ -80,7 +80,7 @@ class EventStreams:
     async def _follow(
         self, document: Document, operation: Operation, variables: dict[str, object] | None, context: Context
     ) -> Response:
-        principal = await context.caller.principal()
+        principal = await context.caller.identify()
         admission = self._services.admission
         if not admission.enter(principal):
             raise LimitExceeded(f"{admission.refusal}.")
@@ -119,7 +119,7 @@ class EventStreams:
         except Cut:
             return
         except Exception as error:  # noqa: BLE001 - whatever ended the stream, the client is told as much as it may know
-            yield _item(ending(error)) + COMPLETE
+            yield _item(ending(error, current_request.get())) + COMPLETE
         finally:
             self._open.discard(entry)
             lifetime.cancel()

@@ -5,20 +5,43 @@ keeps up can be seen (`is_writable`) and waited for. And a peer that takes nothi
 itself would say 1011, which clients of graphql-transport-ws take for fatal, where coming back with a cursor is what they should do.
 
 An application finds it in the scope, as an extension (`wire_of`). Of uvicorn's class are used: `conn`, `transport`, `queue`,
-`writable`, `close_sent`, `close_timer`, `read_paused`, and the hooks that are overridden here; tests would show a change of them.
+`writable`, `close_sent`, `close_timer`, `read_paused`, `frames`, `curr_msg_data_type`, and the hooks that are overridden here; tests
+would show a change of them.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
-from websockets.http11 import Request
+from websockets.frames import Frame
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from trailcast.doors.headers import SEALED
 
 GIVEN_UP = 4410
 GIVEN_UP_CLOSE_S = 0.5  # for the kernel to take the close frame, which a peer that wakes up then reads
+# Of one message. The library bounds a message in bytes, and a part that is empty has none.
+FRAGMENTS_MAX = 1024
+MESSAGE_TOO_BIG, NOT_UTF8 = 1009, 1007
 _EXTENSION = "trailcast.wire"
+# At INFO uvicorn writes the address of each socket with its query, where clients do put tokens; at DEBUG the library writes all
+# that is sent. Neither is to be had, however a program sets its levels.
+_UPSTREAM = logging.getLogger("uvicorn.error.sockets")
+_UPSTREAM.setLevel(logging.WARNING)
+
+
+class Handshake(ServerProtocol):
+    """The library's, but an answer that opens no socket has the headers of every answer."""
+
+    def send_response(self, response: Response) -> None:
+        if response.status_code != 101:  # noqa: PLR2004 - switching protocols
+            for name, value in SEALED:
+                response.headers[name.decode()] = value.decode()
+        super().send_response(response)
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -27,6 +50,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     stall_s = 10.0
     on_given_up: Callable[[], None] | None = None
     _stalling: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.logger = _UPSTREAM
+        self.conn = Handshake(max_size=self.config.ws_max_size, logger=_UPSTREAM)
 
     @property
     def is_open(self) -> bool:
@@ -84,6 +112,24 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:  # noqa: PLR2004 - switching protocols
             extensions: dict[str, object] = self.scope["extensions"]  # type: ignore[assignment]
             extensions[_EXTENSION] = self
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS_MAX:
+            self.frames = []
+            self.end(MESSAGE_TOO_BIG, f"A message may come in {FRAGMENTS_MAX} parts")
+        else:
+            super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text":
+            # Upstream finds it too, and logs it with a traceback as if it were the server's fault.
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.end(NOT_UTF8, "A text message must be UTF-8")
+                return
+        super().send_receive_event_to_app()
 
     def pause_writing(self) -> None:
         super().pause_writing()

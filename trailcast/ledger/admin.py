@@ -4,9 +4,9 @@ Runs on the operator's own connection. A token's text leaves `create_token` once
 because a trigger marks the change of access and rings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
-from trailcast.access.tokens import make_token
+from trailcast.access.tokens import SCOPES, TokenScope, make_token
 from trailcast.errors import NotFound
 from trailcast.records import ActorKind, Workspace
 
@@ -35,10 +35,20 @@ class TokenRow:
     kind: str
     name: str
     subject_id: UUID
+    scopes: Sequence[str]
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A new token in place of an old one: its text, until when it counts, and until when the old one still does."""
+
+    text: str
+    expires_at: datetime | None
+    old_expires_at: datetime
 
 
 async def create_workspace(connection: AsyncConnection, name: str, workspace_id: UUID | None = None) -> UUID:
@@ -116,8 +126,9 @@ async def create_token(
     *,
     name: str,
     expires_at: datetime | None = None,
+    scopes: Collection[TokenScope] = (),
 ) -> str:
-    """A new token for the subject: its text, which is not to be had again."""
+    """A new token for the subject: its text, which is not to be had again. Without scopes it has all that its kind may have."""
     token = make_token(kind)
     await connection.execute(
         insert(models.Credential).values(
@@ -126,6 +137,7 @@ async def create_token(
             workspace_id=None if kind is ActorKind.USER else workspace_id,
             subject_id=subject_id,
             name=name,
+            scopes=[scope.value for scope in TokenScope if scope in (scopes or SCOPES[kind])],
             secret_sha256=token.secret_sha256,
             expires_at=expires_at,
         )
@@ -143,6 +155,7 @@ async def list_tokens(connection: AsyncConnection, workspace_id: UUID) -> list[T
             credential.kind,
             credential.name,
             credential.subject_id,
+            credential.scopes,
             credential.created_at,
             credential.expires_at,
             credential.last_used_at,
@@ -152,6 +165,30 @@ async def list_tokens(connection: AsyncConnection, workspace_id: UUID) -> list[T
         .order_by(credential.created_at, credential.id)
     )
     return [TokenRow(*row) for row in rows]
+
+
+async def rotate_token(connection: AsyncConnection, public_id: str, overlap: timedelta, now: datetime) -> Rotated:
+    """A new token like this one, which counts for as long as this one did from its making. This one ends when the overlap is over, or
+    before, if it would have. Raises NotFound for one that does not count any more."""
+    credential = models.Credential
+    counts = (credential.revoked_at.is_(None), or_(credential.expires_at.is_(None), credential.expires_at > now))
+    statement = select(credential).where(credential.id == public_id, *counts).with_for_update()
+    old = (await connection.execute(statement)).mappings().one_or_none()
+    if old is None:
+        raise NotFound(f"There is no token {public_id!r} that could be rotated: `token list` shows their ids.")
+    expires_at, old_expires_at = None, now + overlap
+    if old["expires_at"] is not None:
+        # The making is by the database's clock, the end by the host's: their difference is not to add up.
+        lifetime_s = round((old["expires_at"] - old["created_at"]).total_seconds())
+        expires_at, old_expires_at = now + timedelta(seconds=lifetime_s), min(old["expires_at"], old_expires_at)
+    token = make_token(ActorKind(old["kind"]))
+    same = {name: old[name] for name in ("kind", "workspace_id", "subject_id", "name", "scopes")}
+    await connection.execute(
+        insert(credential).values(**same, id=token.public_id, secret_sha256=token.secret_sha256, expires_at=expires_at)
+    )
+    # Which marks a change of access: what runs by the old token learns when it ends.
+    await connection.execute(update(credential).where(credential.id == public_id).values(expires_at=old_expires_at))
+    return Rotated(str(token), expires_at, old_expires_at)
 
 
 async def revoke_token(connection: AsyncConnection, public_id: str) -> None:

@@ -1,25 +1,31 @@
-"""Connections to PostgreSQL, lent for one operation and no longer: `reading()` and `writing()`. The one place that commits.
+"""Connections to PostgreSQL, lent for one operation and no longer. The one place that begins and commits, and that says to
+PostgreSQL which workspaces a transaction is about.
 
-Reads and writes have a pool each, so that neither can starve the other, and the server itself refuses a write on a reading
-connection. A read is one statement and therefore needs no transaction around it (two round trips saved). Every connection
-works under the role `trailcast_app`, which may not change or remove an event. A connection that fails, times out or cannot be
-had ends as `Unavailable`; no error of the driver leaves this module for any other reason than a defect.
+Row-level security shows a transaction the rows of those workspaces and of no other, whatever its statements ask for; where none
+was said, it shows nothing. What was said ends with the transaction, so a connection goes back to its pool without it. Each kind of
+work has a pool and a role of its own (`trailcast.ledger.roles`): none can starve another, and PostgreSQL itself refuses a write on
+a reading connection. A connection that fails, times out or cannot be had ends as `Unavailable` (`trailcast.ledger.trouble`); no error
+of the driver leaves this module for any other reason than a defect.
 """
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import logging
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import exc, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from trailcast.errors import Unavailable
+from trailcast.errors import ConfigurationError, Unavailable
+from trailcast.ledger.roles import ACCESS, OPERATOR, READER, READER_SCHEMA, WORKSPACES, WRITER, require_walls
+from trailcast.ledger.trouble import Watch
 from trailcast.settings import Settings
 
-APPLICATION_ROLE = "trailcast_app"
-# SQLSTATE classes of trouble that is not the statement's fault: connection, resources, operator intervention, cancelled.
-TRANSIENT_SQLSTATES = ("08", "53", "57", "55P03", "25006")
+logger = logging.getLogger(__name__)
+
+ANSWER_GRACE_S = 0.5  # beyond the longest statement, for PostgreSQL to say so itself
 
 
 def dumps(value: object) -> str:
@@ -52,26 +58,39 @@ class Database:
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = async_url(url)
         self._settings = settings
-        self.reader = self._engine(settings.pool_size, read_only=True)
-        self.writer = self._engine(settings.writer_pool_size, read_only=False)
+        self._watch = Watch()
+        self._in_doubt = False
+        self.reader = self._engine(settings.pool_size, READER)
+        self.writer = self._engine(settings.writer_pool_size, WRITER)
+        self.access = self._engine(settings.access_pool_size, ACCESS)
 
-    def _engine(self, size: int, *, read_only: bool) -> AsyncEngine:
+    @property
+    def engines(self) -> tuple[AsyncEngine, ...]:
+        """One per pool."""
+        return self.reader, self.writer, self.access
+
+    def _engine(self, size: int, role: str) -> AsyncEngine:
         settings = self._settings
-        return create_async_engine(
+        engine = create_async_engine(
             self.url,
-            isolation_level="AUTOCOMMIT" if read_only else "READ COMMITTED",
+            # Transactions are begun here, together with what they are about, in one message; SQLAlchemy would take two.
+            isolation_level="AUTOCOMMIT",
             pool_size=size,
             max_overflow=0,
+            hide_parameters=True,  # else the values of a statement that failed would stand in the log
             pool_timeout=settings.pool_timeout_ms / 1000,
             json_serializer=dumps,
             json_deserializer=orjson.loads,
             connect_args={
                 "timeout": settings.pool_timeout_ms / 1000,
+                "command_timeout": settings.statement_timeout_ms / 1000 + ANSWER_GRACE_S,
                 "server_settings": {
                     "application_name": "trailcast",
-                    "role": APPLICATION_ROLE,
+                    "role": role,
+                    "search_path": f"{READER_SCHEMA}, public" if role == READER else "public",
                     "timezone": "UTC",
-                    "default_transaction_read_only": "on" if read_only else "off",
+                    # For a writer it is the database's word that counts: whoever made it read-only had a reason.
+                    **({"default_transaction_read_only": "on"} if role == READER else {}),
                     "statement_timeout": str(settings.statement_timeout_ms),
                     "lock_timeout": str(settings.lock_timeout_ms),
                     # A writer that hangs between two statements would hold the head of its workspace.
@@ -79,41 +98,113 @@ class Database:
                 },
             },
         )
+        return self._watch.over(engine)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection for reads, each statement its own snapshot. Raises Unavailable."""
-        with _translated():
-            async with self.reader.connect() as connection:
+    async def reading(self, workspace_id: UUID | None) -> AsyncGenerator[AsyncConnection]:
+        """A connection that shows this workspace, or none; each statement is its own snapshot. Raises Unavailable."""
+        await self._stand()
+        about = _about([] if workspace_id is None else [workspace_id])
+        with self._watch.translated(writes=False):
+            async with self.reader.connect() as connection, _transaction(connection, about):
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction, committed at the end of the block and rolled back by any exception. Raises Unavailable."""
-        with _translated():
-            async with self.writer.begin() as connection:
+    async def writing(self, workspace_ids: Iterable[UUID]) -> AsyncGenerator[AsyncConnection]:
+        """A transaction in these workspaces, committed at the end of the block and rolled back by any exception. Raises
+        Unavailable."""
+        await self._stand()
+        with self._watch.translated(writes=True):
+            async with self.writer.connect() as connection, _transaction(connection, _about(workspace_ids)):
                 yield connection
+
+    @asynccontextmanager
+    async def operating(self) -> AsyncGenerator[AsyncConnection]:
+        """As `writing`, for the operator, who makes workspaces and tokens, in all of them, and sees no event. Raises Unavailable."""
+        with self._watch.translated(writes=True):
+            async with self.writer.connect() as connection, _transaction(connection, f"SET LOCAL ROLE {OPERATOR}"):
+                yield connection
+
+    @asynccontextmanager
+    async def looking_up(self) -> AsyncGenerator[AsyncConnection]:
+        """A connection for who calls and what has moved, in all workspaces; it shows no event. Each statement commits by itself.
+        Raises Unavailable."""
+        with self._watch.translated(writes=False):
+            async with self.access.connect() as connection:
+                yield connection
+
+    async def check_walls(self) -> None:
+        """Look whether PostgreSQL keeps workspaces apart. If it is away, nothing is read or written before it has been looked at.
+
+        Raises ConfigurationError, Unavailable.
+        """
+        self._in_doubt = True
+        async with self.looking_up() as connection:
+            await require_walls(connection)
+        self._in_doubt = False
+
+    async def _stand(self) -> None:
+        if self._in_doubt:
+            try:
+                await self.check_walls()
+            except ConfigurationError as error:
+                logger.critical("nothing is read or written: %s", error)
+                raise Unavailable from error
 
     async def ping(self) -> None:
         """One round trip. Raises Unavailable."""
-        async with self.reading() as connection:
+        async with self.looking_up() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
-        """Close both pools."""
-        await self.reader.dispose()
-        await self.writer.dispose()
+        """Close all pools."""
+        for engine in self.engines:
+            await engine.dispose()
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+@asynccontextmanager
+async def writing_in(connection: AsyncConnection, workspace_ids: Iterable[UUID]) -> AsyncGenerator[None]:
+    """A part of an operator's transaction in which it writes like any other writer, in these workspaces."""
+    driver = await _driver(connection)
+    await driver.execute(f"SET LOCAL ROLE {WRITER}; {_about(workspace_ids)}")
+    yield
+    await driver.execute(f"SET LOCAL ROLE {OPERATOR}; {_about([])}")
+
+
+@asynccontextmanager
+async def _transaction(connection: AsyncConnection, about: str) -> AsyncGenerator[None]:
+    driver = await _driver(connection)
     try:
+        # One message, and no parameters in it: what it is made of are UUIDs and names of ours.
+        await driver.execute(f"BEGIN; {about}")
         yield
-    except exc.DBAPIError as error:
-        state = str(getattr(error.orig, "sqlstate", None) or "")
-        if error.connection_invalidated or state.startswith(TRANSIENT_SQLSTATES):
-            raise Unavailable from error
+        await driver.execute("COMMIT")
+    except Exception as error:
+        # Of a PostgreSQL that did not answer, the answer to a ROLLBACK would be waited for as long again.
+        if isinstance(error, TimeoutError) or not await _rolled_back(driver):
+            await connection.invalidate()
         raise
-    # The last is the driver's word for a connection that died between two steps of one statement; SQLAlchemy hands it on as it is.
-    except (exc.TimeoutError, exc.InterfaceError, OSError, TimeoutError, asyncpg.InternalClientError) as error:
-        raise Unavailable from error
+    except BaseException:
+        # Cancelled, perhaps in the middle of a statement. The connection is given up rather than waited for; PostgreSQL rolls back.
+        await connection.invalidate()
+        raise
+
+
+async def _rolled_back(driver: asyncpg.Connection) -> bool:
+    try:
+        if driver.is_in_transaction():
+            await driver.execute("ROLLBACK")
+    except Exception:  # noqa: BLE001 - what went wrong first is what the caller is told
+        return False
+    return not driver.is_closed()
+
+
+async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    return driver
+
+
+def _about(workspace_ids: Iterable[UUID]) -> str:
+    """The setting that the policies of `migrations/` compare rows with."""
+    return f"SET LOCAL {WORKSPACES} = '{','.join(str(UUID(str(one))) for one in workspace_ids)}'"

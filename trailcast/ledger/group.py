@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from trailcast.errors import TrailcastError, Unavailable
+from trailcast.errors import TrailcastError, Unavailable, Unwritable
 from trailcast.ledger.append import Receipt, Submission, append
 from trailcast.ledger.database import Database
+from trailcast.ledger.trouble import BUSY
 from trailcast.records import EventDraft
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Writers:
     def __init__(self, database: Database, ring: Ring, *, group_events_max: int, writers_waiting_max: int) -> None:
         self._database = database
         self.ring = ring
+        self.refusal: str | None = None  # why the database refused the last events, until it takes some
         self._group_events_max = group_events_max
         self._writers_waiting_max = writers_waiting_max
         self._waiting: deque[_Waiting] = deque()
@@ -68,6 +70,12 @@ class Writers:
         try:
             receipts = await self._commit([submission for submission, _ in group])
         except Exception as error:  # noqa: BLE001 - whatever it was, each caller must hear of it
+            if isinstance(error, Unwritable):
+                self.refusal = error.reason
+            elif isinstance(error, Unavailable) and error.reason == BUSY.reason:
+                # Whoever came meanwhile waited for a connection too: another round would make it twice as long for them.
+                group = [*group, *self._waiting]
+                self._waiting.clear()
             if len(group) == 1 or isinstance(error, Unavailable):
                 if not isinstance(error, TrailcastError):
                     logger.warning("a group of %d submissions was not written", len(group))
@@ -84,7 +92,8 @@ class Writers:
                 waiting.set_result(receipt)
 
     async def _commit(self, submissions: list[Submission]) -> list[Receipt]:
-        async with self._database.writing() as connection:
+        workspace_ids = {draft.workspace_id for submission in submissions for draft in submission.drafts}
+        async with self._database.writing(workspace_ids) as connection:
             receipts = await append(connection, submissions)
         ends: dict[UUID, int] = {}
         for submission, receipt in zip(submissions, receipts, strict=True):
@@ -92,5 +101,6 @@ class Writers:
                 if not appended.replayed:
                     ends[draft.workspace_id] = max(ends.get(draft.workspace_id, 0), appended.sequence)
         if ends:
+            self.refusal = None
             self.ring(ends)
         return receipts

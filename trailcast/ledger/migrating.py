@@ -1,20 +1,25 @@
-"""Brings a database to the newest revision, and says whether one is there. Runs Alembic; holds no revision itself."""
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+"""Brings a database to the newest revision. Runs Alembic; holds no revision itself."""
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from trailcast.ledger.database import async_url
+from trailcast.ledger.revisions import SCRIPTS
 
-T = TypeVar("T")
-SCRIPTS = Path(__file__).parents[2] / "migrations"
+# A view reads as its owner does, and this one's may read every event. Not in a revision: a restored dump may have another owner.
+_GIVE_VIEW = """
+    DO $$ BEGIN
+        IF EXISTS (SELECT FROM pg_class WHERE oid = to_regclass('trailcast_read.events')
+                   AND pg_get_userbyid(relowner) <> 'trailcast_view') THEN
+            GRANT CREATE ON SCHEMA trailcast_read TO trailcast_view;
+            ALTER VIEW trailcast_read.events OWNER TO trailcast_view;
+            REVOKE CREATE ON SCHEMA trailcast_read FROM trailcast_view;
+        END IF;
+    END $$
+"""
 
 
 def configuration() -> Config:
@@ -24,28 +29,14 @@ def configuration() -> Config:
     return config
 
 
-def newest_revision() -> str:
-    """The revision that this version of the server is written for."""
-    head = ScriptDirectory.from_config(configuration()).get_current_head()
-    if head is None:
-        raise LookupError(f"no revision under {SCRIPTS}")
-    return head
-
-
 async def migrate(url: str, revision: str = "head") -> None:
     """Upgrade (or, for a lower revision, downgrade) the database as the role of the URL, which owns the tables."""
-    await _run(url, lambda connection: _apply(connection, revision))
-
-
-async def current_revision(url: str) -> str | None:
-    """The revision that the database is at; None before the first."""
-    return await _run(url, lambda connection: MigrationContext.configure(connection).get_current_revision())
-
-
-async def read_revision(connection: AsyncConnection) -> str | None:
-    """The same, for a server that is connected."""
-    revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return revision
+    engine = create_async_engine(async_url(url))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda connected: _apply(connected, revision))
+    finally:
+        await engine.dispose()
 
 
 def _apply(connection: Connection, revision: str) -> None:
@@ -54,12 +45,4 @@ def _apply(connection: Connection, revision: str) -> None:
     here = MigrationContext.configure(connection).get_current_revision()
     downwards = revision == "base" or (here is not None and revision != "head" and revision < here)
     (command.downgrade if downwards else command.upgrade)(config, revision)
-
-
-async def _run(url: str, work: Callable[[Connection], T]) -> T:
-    engine = create_async_engine(async_url(url))
-    try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(work)
-    finally:
-        await engine.dispose()
+    connection.execute(text(_GIVE_VIEW))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import Insert
@@ -294,3 +294,11 @@ def _access_event(  # noqa: PLR0917 - before and after of one user
         content_sha256=None,
         occurred_at=None,
     )
+
+
+async def add_user(connection: AsyncConnection, workspace_id: UUID, external_id: str) -> bool:
+    """Whether the workspace knows this person only from now on: as a user with no membership, who sees nothing."""
+    # Its `sub` is all that is known of it, and is what a list of users can show until the platform names it.
+    values = {"workspace_id": workspace_id, "id": uuid4(), "external_id": external_id, "name": external_id}
+    statement = upsert(models.User).values(values).on_conflict_do_nothing().returning(models.User.id)
+    return (await connection.execute(statement)).scalar_one_or_none() is not None

@@ -5,7 +5,7 @@ task, an actor, or anywhere), so an event costs what it concerns and not how man
 delivered is decided by `admits` and `matches`.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -28,12 +28,13 @@ class Audience:
     scope: Scope
     wanted: EventFilter
 
-    def addresses(self) -> Iterable[Address]:
-        """Under at least one of these comes every event that this audience may see and wants."""
+    def addresses(self) -> frozenset[Address]:
+        """Under at least one of these comes every event that this audience may see and wants. Each once, however often a filter
+        names it: a group is entered and struck out under each."""
         for asked in (self.wanted.task_id, self.wanted.board_id):
             if asked is not None:
-                return asked
-        return places_of(self.scope)
+                return frozenset(asked)
+        return frozenset(places_of(self.scope))
 
 
 def addresses_of(event: EventRecord) -> tuple[Address, ...]:

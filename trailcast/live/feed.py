@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from trailcast.access.principal import Principal
+from trailcast.access.tokens import TokenScope
 from trailcast.errors import BadCursor, BadUserInput, CursorExpired, LimitExceeded, Unauthenticated
 from trailcast.ledger.cursor import decode_sequence
 from trailcast.ledger.reader import read_first_since
@@ -34,7 +35,7 @@ class Feed:
     async def follow(self, caller: Caller, wanted: EventFilter, start: Start) -> Subscription:
         """A subscription that stands: it is registered, and its cursor is good. `attach` it or iterate it, and `close` it.
 
-        Raises BadUserInput, BadCursor, CursorExpired, LimitExceeded, Unauthenticated, Unavailable.
+        Raises BadUserInput, BadCursor, CursorExpired, Forbidden, LimitExceeded, Unauthenticated, Unavailable.
         """
         if start.after is not None and start.since is not None:
             raise BadUserInput("Give after or since, not both.", ("since",))
@@ -50,8 +51,9 @@ class Feed:
                 # Rights changed while it came in, and the members of the log were told before it was one of them.
                 principal = await _loaded(caller, principal.workspace.id)
                 follower.rescope(subscription, principal.scope)
-            await self._place(subscription, principal, start)
+            # Without an await since these rights were known to be of now: a later change finds the subscription with its expiry.
             subscription.end_at(principal.expires_at)
+            await self._place(subscription, principal, start)
         except BaseException:
             subscription.close()
             raise
@@ -70,7 +72,7 @@ class Feed:
             return
         subscription.last = head.last_sequence
         if start.since is not None:
-            async with self._shared.database.reading() as connection:
+            async with self._shared.database.reading(workspace_id) as connection:
                 first = await read_first_since(connection, workspace_id, start.since)
             if first is None:
                 subscription.not_before = start.since
@@ -82,4 +84,5 @@ async def _loaded(caller: Caller, workspace_id: UUID | None = None) -> Principal
     principal = await caller.load()
     if principal is None or workspace_id not in {None, principal.workspace.id}:
         raise Unauthenticated
+    principal.require(TokenScope.READ)
     return principal

@@ -81,7 +81,7 @@ class Follower:
         """Find the end of the log and read on from there. Of several first members one does it, the others wait."""
         async with self._starting:
             if self._task is None:
-                async with self._database.reading() as connection:
+                async with self._database.looking_up() as connection:
                     head = await read_head(connection, self._workspace_id)
                 if head is None:
                     raise NotFound("There is no such workspace.")
@@ -134,7 +134,7 @@ class Follower:
     async def _catch_up(self) -> None:
         woken_at = self._woken_at
         while True:
-            async with self._database.reading() as connection:
+            async with self._database.reading(self._workspace_id) as connection:
                 version, events = await read_batch(connection, self._workspace_id, self.position, self._page_size)
                 if version is None:
                     head = await read_head(connection, self._workspace_id)
@@ -287,7 +287,7 @@ class Hub:
             if not self._followers:
                 continue
             try:
-                async with self._database.reading() as connection:
+                async with self._database.looking_up() as connection:
                     heads = await read_heads(connection, list(self._followers))
             except TrailcastError as error:
                 logger.warning("the tick could not look at the log (%s)", error.code)

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from trailcast.access.principal import Principal
 from trailcast.access.scope import Scope, admits
+from trailcast.access.tokens import TokenScope
 from trailcast.clock import Clock
-from trailcast.errors import Unauthenticated, Unavailable
+from trailcast.errors import Forbidden, Unauthenticated, Unavailable
 from trailcast.ledger.columns import shown_as, variant_for
 from trailcast.ledger.database import Database
 from trailcast.ledger.reader import read_range
@@ -115,8 +116,8 @@ class Subscription:
     """A member of the hub, from `join` to `close`."""
 
     __slots__ = (
-        "_caller", "_expiry", "_follower", "_former", "_pump", "_queue", "_queued_bytes", "_shared", "_sink",
-        "audience", "behind", "ended", "last", "not_before",
+        "_caller", "_expires_at", "_expiry", "_follower", "_former", "_pump", "_queue", "_queued_bytes", "_shared",
+        "_sink", "audience", "behind", "ended", "last", "not_before",
     )  # fmt: skip
 
     def __init__(self, caller: Caller, audience: Audience, shared: Shared) -> None:
@@ -134,6 +135,7 @@ class Subscription:
         self._former: tuple[tuple[int, Scope], ...] = ()
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._expires_at: datetime | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
     async def join(self) -> Follower:
@@ -142,7 +144,12 @@ class Subscription:
         return self._follower
 
     def end_at(self, moment: datetime | None) -> None:
-        """Have it end with the credential that it came by."""
+        """Have it end with the credential that it came by, whose expiry may have moved since it was last said. Of a member only."""
+        if moment == self._expires_at or self._follower is None:
+            return
+        self._expires_at = moment
+        if self._expiry is not None:
+            self._expiry.cancel()
         if moment is not None:
             left = max(moment - self._shared.clock(), timedelta(0)).total_seconds()
             error = Unauthenticated("The credential of this feed has expired.")
@@ -231,6 +238,12 @@ class Subscription:
         if principal is None or principal.scope.workspace_id != self.scope.workspace_id:
             self.end(Unauthenticated("The credential of this feed does not count any more."))
             return None
+        try:
+            principal.require(TokenScope.READ)
+        except Forbidden as error:
+            self.end(error)
+            return None
+        self.end_at(principal.expires_at)
         return principal.scope
 
     def end(self, error: Exception) -> None:
@@ -339,7 +352,7 @@ class Subscription:
 
     async def _read_page(self, up_to: int, limit: int) -> list[EventRecord]:
         self._shared.counters.replays += 1
-        async with self._shared.database.reading() as connection:
+        async with self._shared.database.reading(self.scope.workspace_id) as connection:
             return await read_range(
                 connection, self.scope, self.audience.wanted, after=self.last, up_to=up_to, limit=limit
             )

@@ -1,0 +1,1 @@
+"""What row-level security costs the hot reads: with it and without, in one run."""
