@@ -83,6 +83,19 @@ async def test_every_policy_names_its_role_and_what_it_lets_pass(owner: asyncpg.
         assert row["lets"].lstrip("(").startswith(expected.replace("workspace_id", column, 1)), row
 
 
+async def test_every_unique_key_starts_with_the_workspace(owner: asyncpg.Connection) -> None:
+    """Else a value that is refused for being taken would tell that somebody of another workspace has it. Ids of tokens and of
+    workspaces are random and are nobody's to choose."""
+    rows = await owner.fetch(
+        "SELECT indexrelid::regclass::text AS key, attname AS first FROM pg_index JOIN pg_attribute ON attrelid = indrelid"
+        " AND attnum = indkey[0] WHERE indisunique AND indrelid::regclass::text = ANY ($1)",
+        list(GRANTS),
+    )
+    others = {"credentials_pkey": "id", "workspaces_pkey": "id", "alembic_version_pkc": "version_num"}
+    assert len(rows) > len(others) + 10
+    assert {row["key"]: row["first"] for row in rows if row["first"] != "workspace_id"} == others
+
+
 async def test_no_role_is_anything_special(owner: asyncpg.Connection) -> None:
     rows = await owner.fetch("SELECT * FROM pg_roles WHERE rolname = ANY ($1)", [*WORKERS, VIEW_OWNER])
     assert len(rows) == 5
