@@ -11,6 +11,8 @@ from trailcast.errors import BadUserInput
 from trailcast.ledger.metrics import bucket_bounds, count_outcomes, read_breakdown, read_series
 from trailcast.records import Breakdown, Bucket, Dimension, EventFilter, MetricPoint
 
+ZONE_LENGTH_MAX = 64  # twice the longest there is
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsRequest:
@@ -44,9 +46,13 @@ async def metrics_request(
 def zone(name: str) -> ZoneInfo:
     """The time zone by its IANA name. Raises BadUserInput."""
     try:
-        return ZoneInfo(name)
+        # The library takes the name for a path, and descends it step by step, however many there are.
+        found = ZoneInfo(name) if len(name) <= ZONE_LENGTH_MAX else None
     except (ValueError, LookupError, OSError):
-        raise BadUserInput("timeZone must be an IANA name such as Europe/Berlin.", ["timeZone"]) from None
+        found = None
+    if found is None:
+        raise BadUserInput("timeZone must be an IANA name such as Europe/Berlin.", ["timeZone"])
+    return found
 
 
 async def outcomes(context: Context, request: MetricsRequest) -> tuple[int, int]:

@@ -83,7 +83,9 @@ BAD: Mapping[str, Callable[[Asking], Headers | Awaitable[Headers]]] = {
     "wrong secret": lambda tell: bearer(changed(tell.world.token("member"), secret=make_token(ActorKind.USER).secret)),
     "unknown": lambda _tell: bearer(str(make_token(ActorKind.USER))),
     "another kind": lambda tell: bearer(changed(tell.world.token("member"), kind=ActorKind.SERVICE)),
-    "mistyped": lambda tell: bearer(tell.world.token("member")[:-1] + "0"),
+    "mistyped": lambda tell: bearer(
+        tell.world.token("member")[:-1] + ("1" if tell.world.token("member")[-1] == "0" else "0")
+    ),
     "cut short": lambda tell: bearer(tell.world.token("member")[:-1]),
     "empty": lambda _tell: {"Authorization": "Bearer"},
     "no token at all": lambda _tell: bearer("member"),

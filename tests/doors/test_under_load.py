@@ -140,7 +140,8 @@ async def test_a_write_that_is_given_up_is_whole_or_absent_and_harms_nobody_in_i
             await until_waiting_for_locks(owner, 1)
             late.append(asyncio.create_task(clients[1](LOG, {"key": "second"}, token=token)))
             assert await asyncio.gather(*late) == [{"errors": unavailable(GIVEN_UP)}] * 2
-            # This one goes with the second, whose caller has gone.
+            # This one goes with the second, whose caller has gone; and it is not in a hurry.
+            hasty.services.deadlines.limit_s = 60
             third = asyncio.create_task(clients[2](LOG, {"key": "third"}, token=token))
             await until(lambda: len(hasty.services.writers._waiting) == 2)
         assert (await third)["data"]["logActivity"]["errors"] == []

@@ -229,6 +229,7 @@ async def test_breakdown_gives_the_most_frequent_first_and_no_more_than_asked(sc
     [
         ('timeZone: "Mars/Olympus"', "timeZone must be an IANA name such as Europe/Berlin.", ["timeZone"]),
         ('timeZone: ""', "timeZone must be an IANA name such as Europe/Berlin.", ["timeZone"]),
+        (f'timeZone: "{"Pacific/Apia" * 3000}"', "timeZone must be an IANA name such as Europe/Berlin.", ["timeZone"]),
         ('timeZone: "../etc/passwd"', "timeZone must be an IANA name such as Europe/Berlin.", ["timeZone"]),
         ('until: "2025-12-31T00:00:00Z"', "until must not lie before since.", ["until"]),
         (
