@@ -13,7 +13,7 @@ from tests.support.serving import RunningServer
 from tests.support.world import World
 
 SEED = 4
-REQUESTS = {"owner": 100, "bot": 80, "service": 70}
+REQUESTS = {"owner": 50, "bot": 40, "service": 40}
 EXECUTED_MIN = 0.65  # a fuzz whose requests are refused at the door would try nothing
 
 
