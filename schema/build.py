@@ -1,33 +1,99 @@
-"""The schema, put together: the roots, the scalars, the rules that every document passes."""
+"""The schema, put together: the roots, the scalars, the rules that every document passes, and how an operation is run.
 
+Strawberry is where the schema is written and what resolves its fields. Between a text and its answer it would do for each request
+what is done once here: documents are read and validated once, and completed by functions that were compiled for them
+(`schema.execution.compiled`). What a request must be is said in `Schema.execute`; subscriptions begin in `schema.execution.following`.
+"""
+
+from collections.abc import Awaitable, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import strawberry
+from graphql import ExecutionResult as CoreResult
 from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
+from strawberry.execution import optimized_is_awaitable
 from strawberry.printer import print_schema
-from strawberry.types import ExecutionContext
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 
+from resolvers.context import Context
 from schema.directory import Agent, Board, Task, User, Workspace
-from schema.errors import TranslateErrors
-from schema.execution.documents import Documents
+from schema.errors import request_error, translate, translate_all, translated
+from schema.execution.compiled import CompilingExecutor
+from schema.execution.documents import Document, Documents, Operation
 from schema.limits import Limits
 from schema.mutation import Mutation
 from schema.query import Query
-from schema.requests import RequestRules
 from schema.scalars import configuration
 from schema.subscription import Subscription
 from trailcast.settings import Settings
 
+Variables = dict[str, Any] | None
+
 
 class Schema(strawberry.Schema):
-    """strawberry's, with documents of its own, and silent: it would log every error with its traceback, a caller's typing mistakes
-    too. What is worth a line is logged where errors are turned outward (`schema.errors`)."""
+    """strawberry's, with documents and an executor of its own, and silent: it would log every error with its traceback, a caller's
+    typing mistakes too. What is worth a line is logged where errors are turned outward (`schema.errors`)."""
 
     def __init__(self, limits: Limits, *, introspection: bool, **parts: Any) -> None:
-        # The rules of a request are made anew for each; the documents that they read from are the schema's.
-        super().__init__(**parts, extensions=[TranslateErrors, lambda: RequestRules(self.documents)])
+        super().__init__(**parts, execution_context_class=CompilingExecutor)
         self.documents = Documents(self._schema, limits, introspection=introspection)
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: Variables = None,
+        context_value: Any = None,
+        root_value: Any = None,  # noqa: ARG002 - upstream's
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,  # noqa: ARG002 - upstream's
+    ) -> ExecutionResult:
+        """The answer to a query or a mutation, its errors as the client may see them. In upstream's place, and raises the same where
+        it cannot be told what is asked: MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError."""
+        if not query:
+            raise MissingQueryError
+        try:
+            document = self.documents.read(query)
+            operation = _find_operation(document, operation_name, allowed_operation_types)
+            errors = (
+                [request_error("A subscription needs a socket: connect with the subprotocol graphql-transport-ws.")]
+                if operation.is_subscription
+                else self.documents.find_errors(document, operation, variable_values, context_value.spend)
+            )
+            if errors:
+                return PreExecutionError(None, translate_all(errors))
+            result = await self._run(document, operation, variable_values, context_value)
+        except (CannotGetOperationTypeError, InvalidOperationTypeError):
+            raise
+        except GraphQLError as error:
+            return PreExecutionError(None, [translate(error)])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and not a word of it
+            return PreExecutionError(None, [translated(error)])
+        return ExecutionResult(result.data, translate_all(result.errors) if result.errors else None)
+
+    def executor(
+        self, document: Document, operation: Operation, variables: Variables, context: Context | None
+    ) -> CompilingExecutor | list[GraphQLError]:
+        """What runs an operation with these variables, or why they do not fit."""
+        made = CompilingExecutor.build(
+            self._schema, document.node, None, context, variables, operation.name,
+            is_awaitable=cast("Any", optimized_is_awaitable), kept=operation.kept,
+        )  # fmt: skip
+        return cast("CompilingExecutor | list[GraphQLError]", made)
+
+    async def _run(
+        self, document: Document, operation: Operation, variables: Variables, context: Context
+    ) -> CoreResult:
+        executor = self.executor(document, operation, variables, context)
+        if isinstance(executor, list):
+            return CoreResult(None, executor)
+        result = executor.execute_operation()
+        return cast("CoreResult", await result if isinstance(result, Awaitable) else result)
 
     def _extend_introspection(self) -> None:
         """Nothing: upstream's `isOneOf` fails for wrapped types and says false where the specification says null; the one of
@@ -35,6 +101,19 @@ class Schema(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: see there."""
+
+
+def _find_operation(document: Document, name: str | None, allowed: Iterable[OperationType] | None) -> Operation:
+    try:
+        operation = document.find_operation(name)
+    except GraphQLError:
+        if name is None:
+            raise
+        raise CannotGetOperationTypeError(name) from None
+    kind = OperationType(operation.node.operation.value)
+    if allowed is not None and kind not in allowed:
+        raise InvalidOperationTypeError(kind)
+    return operation
 
 
 @cache

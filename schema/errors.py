@@ -8,16 +8,13 @@ the request's id, and the client gets the id and nothing more. The id is ours: w
 
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextvars import ContextVar
 from itertools import islice
 from math import ceil
 from uuid import uuid4
 
-from graphql import ExecutionResult as CoreResult
 from graphql import GraphQLError, GraphQLSyntaxError
-from strawberry.extensions import SchemaExtension
-from strawberry.types.execution import ExecutionResult, StreamExecutionResult
 
 from trailcast.errors import BadUserInput, RateLimited, TrailcastError
 
@@ -131,26 +128,3 @@ def _plain(message: str) -> str:
 def request_error(message: str) -> GraphQLError:
     """What is wrong with a request as a whole, before anything of it is executed."""
     return GraphQLError(message, extensions={"code": BAD_REQUEST})
-
-
-class TranslateErrors(SchemaExtension):
-    """Every result passes here before it is sent, those of a stream one by one."""
-
-    def __init__(self) -> None:
-        self._streamed = False
-
-    async def on_operation(self) -> AsyncIterator[None]:
-        self._streamed = False
-        yield
-        if not self._streamed:
-            self._translate(self.execution_context.result)
-
-    async def on_stream_result(self, result: StreamExecutionResult) -> AsyncIterator[None]:
-        self._streamed = True
-        self._translate(result)
-        yield
-
-    @staticmethod
-    def _translate(result: object) -> None:
-        if isinstance(result, CoreResult | ExecutionResult) and result.errors:
-            result.errors = translate_all(result.errors)

@@ -2,13 +2,16 @@
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
 from strawberry.types.scalar import ScalarDefinition
+from strawberry.utils.str_converters import to_camel_case
 
 BigInt = NewType("BigInt", int)
 BIG_INT_MAX = 2**63 - 1
@@ -35,6 +38,9 @@ def parse_big_int(value: object) -> int:
     if not isinstance(text, str) or not re.fullmatch(r"-?\d{1,19}", text, re.ASCII) or abs(int(text)) > BIG_INT_MAX:
         raise _bad("A BigInt is a whole number of up to 64 bits, as a decimal string.")
     return int(text)
+
+
+_camel_case = cache(to_camel_case)
 
 
 def _bad(message: str) -> GraphQLError:
@@ -70,9 +76,16 @@ SCALARS: dict[object, ScalarDefinition] = {
 }
 
 
+class Names(NameConverter):
+    """strawberry's names, each made once: it asks for those of all arguments whenever a field is resolved."""
+
+    def apply_naming_config(self, name: str) -> str:
+        return _camel_case(name)
+
+
 def configuration() -> StrawberryConfig:
     """Strawberry's configuration of the schema."""
-    return StrawberryConfig(scalar_map=SCALARS)
+    return StrawberryConfig(scalar_map=SCALARS, name_converter=Names())
 
 
 def given(value: Any) -> Any:

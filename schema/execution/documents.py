@@ -29,6 +29,7 @@ from graphql import (
 
 from resolvers.context import Spend
 from schema.errors import ERRORS_MAX, request_error
+from schema.execution.compiled import FIELD_BYTES, KEPT_FIELDS_PER_SELECTION, Kept
 from schema.execution.costs import Cost, Costs
 from schema.execution.tallies import Tallies
 from schema.execution.tokens import find_excess_of_text
@@ -43,11 +44,14 @@ CHARACTER_BYTES = 4  # at most
 class Operation:
     """One operation of a document."""
 
-    def __init__(self, node: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]) -> None:
+    def __init__(
+        self, node: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode], selections: int
+    ) -> None:
         self.node = node
         self.name = node.name.value if node.name is not None else None
         self.cost: Cost | None = None  # until its document was found valid
         self.fragments = fragments
+        self.kept = Kept(KEPT_FIELDS_PER_SELECTION * selections)
 
     @property
     def is_subscription(self) -> bool:
@@ -82,9 +86,14 @@ class Document:
     def __init__(self, text: str, node: DocumentNode, tallies: Tallies) -> None:
         self.text = text
         self.node = node
-        self.weight_bytes = CHARACTER_BYTES * len(text) + TOKEN_BYTES * node.token_count
         self.errors: list[GraphQLError] | None = None
-        self.operations = [Operation(operation, tallies.fragments) for operation in tallies.operations]
+        self.operations = [
+            Operation(operation, tallies.fragments, tally.selections)
+            for operation, tally in zip(tallies.operations, tallies.of_operations, strict=True)
+        ]
+        # What will be worked out of it counts from the beginning, so that nothing has to be weighed twice.
+        fields_max = sum(operation.kept.fields_max for operation in self.operations)
+        self.weight_bytes = CHARACTER_BYTES * len(text) + TOKEN_BYTES * node.token_count + FIELD_BYTES * fields_max
 
     def find_operation(self, name: str | None) -> Operation:
         """The operation that is meant. Raises GraphQLError where it cannot be told."""

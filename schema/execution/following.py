@@ -107,8 +107,7 @@ def _executor(
     variables: dict[str, Any] | None,
     context: Context | None,
 ) -> Executor[Any]:
-    core = schema._schema  # noqa: SLF001 - strawberry has no public name for the schema that it makes
-    executor = Executor.build(core, document.node, None, context, variables, operation.name)
+    executor = schema.executor(document, operation, variables, context)
     if isinstance(executor, list):
         raise Refused(translate_all(executor))
     return executor

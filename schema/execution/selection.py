@@ -3,36 +3,63 @@
 `@skip` and `@include` are honoured, aliases do not matter, fragments are part of what spreads them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from strawberry.types.info import Info
 from strawberry.types.nodes import SelectedField
 from strawberry.types.nodes import Selection as Node
 from strawberry.utils.str_converters import to_snake_case
 
+from schema.execution.compiled import KEPT, Kept, conditions_of
 from trailcast.ledger.columns import Selection
 
+Found = TypeVar("Found", Selection, Selection | None)
 EDGE_NODE, NODES = "edges.node", "nodes"
 
 
-def selection(info: Info, *steps: str) -> Selection:
-    """The paths below this field, or below `steps` (`edges.node`) from it."""
-    prefix = "".join(f"{step}." for step in steps)
-    paths = {path for field in info.selected_fields for path in _paths(field.selections, "")}
-    return frozenset(path.removeprefix(prefix) for path in paths if path.startswith(prefix))
+def selection(info: Info) -> Selection:
+    """The paths below this field."""
+    return _kept(info, "all", lambda: _read(info))
 
 
 def page_selection(info: Info) -> Selection | None:
     """What is read of each item of a connection; None where neither items nor page information are asked for."""
-    here = {path.partition(".")[0] for path in selection(info)}
-    if not here & {"edges", "nodes", "page_info"}:
-        return None
-    return selection(info, EDGE_NODE) | selection(info, NODES)
+
+    def read() -> Selection | None:
+        found = _read(info)
+        if not {path.partition(".")[0] for path in found} & {"edges", "nodes", "page_info"}:
+            return None
+        return _below(found, f"{EDGE_NODE}.") | _below(found, f"{NODES}.")
+
+    return _kept(info, "page", read)
 
 
 def payload_selection(info: Info, field: str) -> Selection | None:
     """What is read of the written thing in a payload; None where it is not asked back."""
-    return selection(info, field) if field in selection(info) else None
+    found = selection(info)
+    return _below(found, f"{field}.") if field in found else None
+
+
+def _kept(info: Info, what: str, read: Callable[[], Found]) -> Found:
+    """What is read of the document, once for each operation and for what its conditions leave in."""
+    raw = info._raw_info  # noqa: SLF001 - upstream's own makes copies of the nodes, anew for each request
+    kept = (raw.operation_extensions or {}).get(KEPT) or Kept(0)  # type: ignore[attr-defined]
+    key = what, tuple([id(node) for node in raw.field_nodes]), conditions_of(info.variable_values)
+
+    def make() -> tuple[Found, int]:
+        found = read()
+        return found, len(found or ())
+
+    return kept.find(key, make)
+
+
+def _read(info: Info) -> Selection:
+    return frozenset(path for field in info.selected_fields for path in _paths(field.selections, ""))
+
+
+def _below(found: Selection, prefix: str) -> Selection:
+    return frozenset(path.removeprefix(prefix) for path in found if path.startswith(prefix))
 
 
 def _paths(nodes: Sequence[Node], prefix: str) -> Iterator[str]:

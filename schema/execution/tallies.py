@@ -69,16 +69,16 @@ class Tallies:
                 self.fragments[node.name.value] = node
         self._bodies = {name: self._walk(node) for name, node in self.fragments.items()}
         self._of_fragments: dict[str, Tally] = {}
-        self._of_operations = [self._expand(self._walk(operation)) for operation in self.operations]
+        self.of_operations = [self._expand(self._walk(operation)) for operation in self.operations]
         for name in self.fragments:
             if name not in self._of_fragments:
                 raise _invalid(f"Fragment '{name}' is never used.", self.fragments[name])
 
     def find_excess(self, limits: Limits) -> str | None:
         """The bound that the document is beyond, if any."""
-        if sum(tally.selections for tally in self._of_operations) > limits.document_fields_max:
+        if sum(tally.selections for tally in self.of_operations) > limits.document_fields_max:
             return "document_fields_max"
-        for tally in self._of_operations:
+        for tally in self.of_operations:
             for count, bound in (
                 (tally.depth, "document_depth_max"),
                 (tally.aliases, "document_aliases_max"),

@@ -55,7 +55,7 @@ def doubling(fragments: int) -> str:
 
 def test_sixty_doublings_are_counted_and_not_walked() -> None:
     tallies = Tallies(parse(doubling(60)))
-    [tally] = tallies._of_operations
+    [tally] = tallies.of_operations
     # 2 fields, the first spread, then 2 + 4 + … spreads and 2^60 fields.
     assert tally.selections == 2 + 1 + (2**61 - 2) + 2**60
     assert tally.depth == 3
@@ -83,13 +83,13 @@ def test_everything_is_counted_through_fragments() -> None:
         fragment roots on Query @x { a: viewer { ...deep } viewer { role @x } }
         fragment deep on Viewer { b: actor { d: name } }
     """
-    [tally] = Tallies(parse(text))._of_operations
+    [tally] = Tallies(parse(text)).of_operations
     assert (tally.root_fields, tally.aliases, tally.depth, tally.directives) == (3, 4, 3, 6)
 
 
 def test_introspection_has_no_depth_and_all_the_other_counts() -> None:
     text = "{ __schema { types { ...t } } } fragment t on __Type { o: ofType { ofType { ofType { name } } } }"
-    [tally] = Tallies(parse(text))._of_operations
+    [tally] = Tallies(parse(text)).of_operations
     assert (tally.depth, tally.selections, tally.aliases) == (1, 7, 1)
 
 
