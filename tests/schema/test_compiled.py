@@ -70,11 +70,14 @@ class Plain:
 
 
 class Later:
-    """Something that can be awaited, more than once."""
+    """Something that can be awaited, or never is without a complaint: graphql-core gives up what is beside an error."""
 
-    def __await__(self) -> Generator[Any, None, str]:
+    def __init__(self, value: object = "later") -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[Any, None, object]:
         yield from asyncio.sleep(0).__await__()
-        return "later"
+        return self._value
 
 
 def failing(_self: object) -> object:
@@ -254,12 +257,9 @@ def core() -> GraphQLSchema:
 
 def _drawn(key: str, *, is_async: bool) -> Callable[..., object]:
     def give(_source: object, info: Any, **_arguments: object) -> object:
-        return info.context[key]
+        return Later(info.context[key]) if is_async else info.context[key]
 
-    async def give_later(_source: object, info: Any, **_arguments: object) -> object:
-        return info.context[key]
-
-    return give_later if is_async else give
+    return give
 
 
 def answer(kind: Any, *asked: Any, **more: Any) -> ExecutionResult:
