@@ -77,7 +77,10 @@ async def ask_all(server: RunningServer, token: str, requests: Iterable[Request]
     try:
         async with httpx.AsyncClient(headers=headers, timeout=30) as http:
             for request in requests:
-                found = await _ask(http, server, request, tally)
+                try:
+                    found = await _ask(http, server, request, tally)
+                except httpx.HTTPError as error:
+                    found = [f"no answer: {error!r}"]
                 found += [f"logged: {line}" for line in log.take()]
                 tally.findings += [f"{what}\n{request}" for what in found]
     finally:
@@ -89,9 +92,9 @@ async def _ask(http: httpx.AsyncClient, server: RunningServer, request: Request,
     # As text that json itself wrote: lone surrogates and all.
     body = json.dumps({"query": request.query, "variables": request.variables}).encode()
     accept = STREAM if request.is_subscription else "application/json"
+    tally.sent += 1
     async with http.stream("POST", server.http, content=body, headers={"accept": accept}) as response:
         content = await anext(response.aiter_bytes()) if request.is_subscription else await response.aread()
-    tally.sent += 1
     if response.headers["content-type"].startswith(STREAM):
         if not content.startswith(b"event: next\ndata: "):
             tally.executed += 1
