@@ -17,11 +17,14 @@ START_DEADLINE_S = 60
 STOP_DEADLINE_S = 20
 TRAILCAST, FLOOR, STOCK = NAMES = ("trailcast", "floor", "stock")
 UNWALLED = "unwalled"  # of `bench.walls`
+GROWTH_FLOOR, GROWTH_PLAIN = "growth floor", "growth plain"  # of `bench.growth`
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     TRAILCAST: ("trailcast", "serve"),
     FLOOR: ("bench.fanout.floor",),
     STOCK: ("bench.fanout.stock",),
     UNWALLED: ("bench.walls.unwalled",),
+    GROWTH_FLOOR: ("bench.growth.floor",),
+    GROWTH_PLAIN: ("bench.growth.plain",),
 }
 # All subscribers speak with one token, from one address; how many may is not what is measured.
 UNBOUNDED = {"TRAILCAST_SOCKETS_PER_PRINCIPAL_MAX": "100000", "TRAILCAST_SUBSCRIPTIONS_MAX": "100000"}
@@ -37,9 +40,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(name: str, database_url: str | None) -> AsyncGenerator[Server]:
+async def serving(name: str, database_url: str | None, bounds: Mapping[str, str] = UNBOUNDED) -> AsyncGenerator[Server]:
     """A server in a process of its own for as long as the block runs."""
-    settings = {"HOST": "127.0.0.1", "PORT": "0", "TRAILCAST_LOG_LEVEL": "warning", **UNBOUNDED}
+    settings = {"HOST": "127.0.0.1", "PORT": "0", "TRAILCAST_LOG_LEVEL": "warning", **bounds}
     if database_url is not None:
         settings["TRAILCAST_DATABASE_URL"] = database_url
     command = (sys.executable, "-m", *COMMANDS[name])
