@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trailcast.cli.stopping import stop_if_asked
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.errors import ConfigurationError
 from trailcast.ledger.database import Database
@@ -39,7 +40,11 @@ def open_database(settings: Settings, say: Say, *, migrates: bool = False) -> It
         yield url
         return
     postgres = EmbeddedPostgres(settings.data_dir, progress=say)
-    postgres.start()
+    try:
+        postgres.start()
+    except ConfigurationError:
+        stop_if_asked()  # Ctrl-C reaches PostgreSQL too, and it may have been about to start
+        raise
     try:
         _prepare(postgres.url(), say, migrates=True)
         yield postgres.url()
