@@ -242,7 +242,7 @@ async def test_heartbeats_that_are_answered_change_nothing(station: Station, mon
             checked += 1
 
         monkeypatch.setattr(session.listener, "check", counted)
-        await until(lambda: checked == 3)
+        await until(lambda: checked >= 3)
         assert one._session is session
         await ring(one, "still here")
         assert await heard(one) == "still here"
