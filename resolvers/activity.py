@@ -8,16 +8,18 @@ from resolvers.context import Context
 from trailcast.access.principal import Principal
 from trailcast.errors import BadUserInput, NotFound
 from trailcast.ledger.columns import Selection
-from trailcast.ledger.reader import count_events, read_event, read_page
+from trailcast.ledger.reader import count_events, read_event, read_page, write_page
+from trailcast.ledger.written import Shape
 from trailcast.live.feed import Start
 from trailcast.live.subscription import Subscription
-from trailcast.records import Count, EventFilter, EventRecord, OrderDirection, Page, PageRequest
+from trailcast.records import Count, EventFilter, EventRecord, OrderDirection, Page, PageRequest, WrittenPage
 
 
 async def list_events(
     context: Context,
     wanted: EventFilter,
     selection: Selection | None,
+    shape: Shape | None = None,
     *,
     direction: OrderDirection,
     first: int | None,
@@ -25,8 +27,9 @@ async def list_events(
     last: int | None,
     before: str | None,
     offset: int | None = None,
-) -> Page[EventRecord] | None:
-    """A page of what the filter wants; None where nothing of the page itself was selected (a count needs no rows).
+) -> Page[EventRecord] | WrittenPage | None:
+    """A page of what the filter wants, its items written in this shape if that can be; None where nothing of the page itself was
+    selected (a count needs no rows).
 
     Raises BadUserInput, BadCursor, Unauthenticated.
     """
@@ -38,6 +41,10 @@ async def list_events(
     )  # fmt: skip
     if selection is None:
         return None
+    if shape is not None and request.limit:
+        page = await write_page(context.database, principal.scope, wanted, request, shape)
+        if page is not None:
+            return page
     return await _page(context, principal, wanted, request, selection)
 
 
@@ -46,10 +53,8 @@ async def count(context: Context, wanted: EventFilter, up_to: int) -> Count:
     if not 1 <= up_to <= context.settings.count_max:
         raise BadUserInput(f"upTo must be 1 to {context.settings.count_max}.", ["upTo"])
     principal = await context.caller.principal()
-    async with context.database.reading(principal.workspace.id) as connection:
-        return await count_events(
-            connection, principal.scope, asked.event_filter(wanted, context.settings, "filter"), up_to
-        )
+    wanted = asked.event_filter(wanted, context.settings, "filter")
+    return await count_events(context.database, principal.scope, wanted, up_to)
 
 
 async def get_event(context: Context, event_id: str, selection: Selection) -> EventRecord:
@@ -89,10 +94,9 @@ async def _page(
 ) -> Page[EventRecord]:
     empty = request.limit == 0
     # A page of none still has to say whether anything follows, which one row answers.
-    async with context.database.reading(principal.workspace.id) as connection:
-        page = await read_page(
-            connection, principal.scope, wanted, replace(request, limit=1) if empty else request, selection
-        )
+    page = await read_page(
+        context.database, principal.scope, wanted, replace(request, limit=1) if empty else request, selection
+    )
     if not empty:
         return page
     info = page.page_info

@@ -20,8 +20,7 @@ async def edge_event(
 ) -> EventRecord | None:
     """The first (ASC) or last (DESC) event of the history that the caller may see."""
     principal = await context.caller.principal()
-    async with context.database.reading(principal.workspace.id) as connection:
-        return await read_edge_event(connection, principal.scope, EventFilter(entity=entity), direction, selection)
+    return await read_edge_event(context.database, principal.scope, EventFilter(entity=entity), direction, selection)
 
 
 async def contributors(context: Context, entity: EntityRef, first: int) -> list[ActorActivity]:

@@ -79,7 +79,7 @@ class AuditTrail:
             raise BadUserInput("A trail is of one entity: leave entity out of its filter.", ["filter", "entity"])
         wanted = replace(wanted, entity=self.entity)
         page = await activity.list_events(
-            info.context, wanted, page_selection(info),
+            info.context, wanted, *page_selection(info),
             direction=direction, first=given(first), after=given(after), last=given(last), before=given(before),
         )  # fmt: skip
         return LogConnection(page=page, wanted=wanted)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
+from orjson import Fragment
 from strawberry.types.info import Info
 
 from resolvers import activity
@@ -72,16 +73,18 @@ class Connection(Generic[T]):
     description="A page of the log in order of sequence. It holds what the caller may see and nothing else.",
 )
 class LogConnection(Generic[T]):
-    page: strawberry.Private[records.Page[Any] | None]
+    page: strawberry.Private[records.Page[Any] | records.WrittenPage | None]
     wanted: strawberry.Private[records.EventFilter]
 
     @strawberry.field(description="The items with their cursors, at most 200.")
     def edges(self) -> list[Edge[T]]:
-        return self.page.edges if self.page else []  # type: ignore[return-value]
+        page = self.page
+        return _written(page) if isinstance(page, records.WrittenPage) else page.edges if page else []  # type: ignore[return-value]
 
     @strawberry.field(description="The items alone, at most 200.")
     def nodes(self) -> list[T]:
-        return self.page.nodes if self.page else []
+        page = self.page
+        return _written(page) if isinstance(page, records.WrittenPage) else page.nodes if page else []
 
     @strawberry.field(description="Where this page stands.")
     def page_info(self) -> PageInfo:
@@ -96,3 +99,8 @@ class LogConnection(Generic[T]):
         up_to: Annotated[int, strawberry.argument(description="Where counting stops: 1 to 10000.")] = COUNT_DEFAULT,
     ) -> Count:
         return await activity.count(info.context, self.wanted, up_to)  # type: ignore[return-value]
+
+
+def _written(page: records.WrittenPage) -> Any:
+    """The items, which were asked for either as nodes or as edges: they stand in the answer as they are."""
+    return Fragment(page.items)

@@ -68,7 +68,7 @@ class Query:
     ) -> LogConnection[ActivityEvent]:
         wanted = decode_filter(filter)
         page = await activity.list_events(
-            info.context, wanted, page_selection(info), direction=direction,
+            info.context, wanted, *page_selection(info), direction=direction,
             first=given(first), after=given(after), last=given(last), before=given(before), offset=given(offset),
         )  # fmt: skip
         return LogConnection(page=page, wanted=wanted)
@@ -112,7 +112,7 @@ class Query:
     ) -> LogConnection[TaskComment]:
         wanted = activity.comment_filter(given(board_id), given(task_id), given(since), given(until))
         page = await activity.list_events(
-            info.context, wanted, page_selection(info),
+            info.context, wanted, *page_selection(info),
             direction=direction, first=given(first), after=given(after), last=given(last), before=given(before),
         )  # fmt: skip
         return LogConnection(page=page, wanted=wanted)

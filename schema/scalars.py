@@ -48,14 +48,14 @@ def _bad(message: str) -> GraphQLError:
 
 
 def _serialize_datetime(value: datetime) -> str:
-    return value.isoformat()
+    return value.isoformat(timespec="microseconds")
 
 
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description="RFC 3339 with an offset, up to microseconds (finer digits are cut). A value without an offset is refused. "
-        "Answers are in UTC.",
+        "Answers are in UTC and always have six digits of a second.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_serialize_datetime,
         parse_value=parse_datetime,

@@ -35,6 +35,7 @@ from graphql import (
     is_object_type,
 )
 from graphql.execution.collect_fields import FieldDetails
+from orjson import Fragment
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.enum import StrawberryEnumDefinition
@@ -44,7 +45,7 @@ T = TypeVar("T")
 Function = Callable[[Any], dict[str, Any]]
 
 DEFINITION = "strawberry-definition"
-KEPT = "kept"
+KEPT, EXECUTOR = "kept", "executor"
 KEPT_FIELDS_PER_SELECTION = 6  # its function and its paths, for three sets of values that conditions have in turn
 KEPT_FIELDS_OF_OTHERS = 10_000  # of an operation that is not kept
 FIELD_BYTES = 400  # 330 were measured
@@ -107,7 +108,12 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         self._kept = kept or Kept(KEPT_FIELDS_OF_OTHERS)
         self._conditions = conditions_of(self.variable_values.coerced)
         self._is_bare = not (self.middleware_manager and self.middleware_manager.middlewares)
-        self.operation_extensions = {KEPT: self._kept}  # what a resolver's `info` can reach
+
+    def build_resolve_info(self, *arguments: Any) -> Any:
+        """What a resolver is told, and with it this executor and what is kept. The executor itself never refers to it, so nothing
+        outlives its operation."""
+        info = super().build_resolve_info(*arguments)
+        return info._replace(operation_extensions={KEPT: self._kept, EXECUTOR: self})  # type: ignore[call-arg]
 
     def complete_object_value(
         self, return_type: GraphQLObjectType, details: Any, info: Any, path: Any, result: Any, position: Any
@@ -117,6 +123,13 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             with suppress(Exception):  # graphql-core meets the same, and knows what to say of it
                 return function(result)
         return super().complete_object_value(return_type, details, info, path, result, position)
+
+    def complete_list_value(
+        self, return_type: Any, details: Any, info: Any, path: Any, result: Any, position: Any
+    ) -> Any:
+        if type(result) is Fragment:
+            return result  # PostgreSQL has completed it
+        return super().complete_list_value(return_type, details, info, path, result, position)
 
     def complete_iterable_value(
         self, item_type: GraphQLOutputType, details: Any, info: Any, path: Any, items: Any, position: Any
@@ -149,7 +162,7 @@ class _Source:
     def __init__(self, executor: CompilingExecutor) -> None:
         self._executor = executor
         self._lines: list[str] = []
-        self._names: dict[str, Any] = {"UUID": UUID, "PLAIN": _PLAIN, "Surprise": Surprise}
+        self._names: dict[str, Any] = {"UUID": UUID, "PLAIN": _PLAIN, "Surprise": Surprise, "Fragment": Fragment}
         self.fields = 0
 
     def compile(self, kind: GraphQLObjectType, details: list[FieldDetails]) -> Function:
@@ -229,8 +242,10 @@ class _Source:
         if not is_list_type(kind) or not is_non_null_type(kind.of_type) or is_list_type(kind.of_type.of_type):
             raise NotCompiled
         absent = f"{value} is not None and " if nullable else ""
-        body.append(f" if {absent}type({value}) is not list and type({value}) is not tuple: raise Surprise")
-        return f"[{self._value(kind.of_type.of_type, fields, 'x', body)} for x in {value}]"
+        admitted = f"type({value}) is not list and type({value}) is not tuple and type({value}) is not Fragment"
+        body.append(f" if {absent}{admitted}: raise Surprise")
+        listed = f"[{self._value(kind.of_type.of_type, fields, 'x', body)} for x in {value}]"
+        return f"({value} if type({value}) is Fragment else {listed})"
 
     def _leaf(self, kind: Any, value: str) -> str:
         if isinstance(kind, GraphQLEnumType):

@@ -4,17 +4,29 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from graphql import GraphQLObjectType, get_named_type
+from graphql.execution.collect_fields import FieldDetails
 from strawberry.types.info import Info
 from strawberry.types.nodes import SelectedField
 from strawberry.types.nodes import Selection as Node
 from strawberry.utils.str_converters import to_snake_case
 
-from schema.execution.compiled import KEPT, Kept, conditions_of
+from schema.execution.compiled import EXECUTOR, KEPT, CompilingExecutor, Kept, conditions_of
+from schema.execution.shaping import shape_of_items
 from trailcast.ledger.columns import Selection
+from trailcast.ledger.written import Shape
 
-Found = TypeVar("Found", Selection, Selection | None)
+
+class PageSelection(NamedTuple):
+    """What is asked for of a page's items: the paths to read and, where PostgreSQL can write them, their shape."""
+
+    selection: Selection | None
+    shape: Shape | None = None
+
+
+Found = TypeVar("Found", Selection, PageSelection)
 EDGE_NODE, NODES = "edges.node", "nodes"
 
 
@@ -23,16 +35,24 @@ def selection(info: Info) -> Selection:
     return _kept(info, "all", lambda: _read(info))
 
 
-def page_selection(info: Info) -> Selection | None:
-    """What is read of each item of a connection; None where neither items nor page information are asked for."""
+def page_selection(info: Info) -> PageSelection:
+    """What is read of each item of a connection: nothing where neither items nor page information are asked for."""
 
-    def read() -> Selection | None:
+    def read() -> PageSelection:
         found = _read(info)
         if not {path.partition(".")[0] for path in found} & {"edges", "nodes", "page_info"}:
-            return None
-        return _below(found, f"{EDGE_NODE}.") | _below(found, f"{NODES}.")
+            return PageSelection(None)
+        return PageSelection(_below(found, f"{EDGE_NODE}.") | _below(found, f"{NODES}."), _shape(info))
 
     return _kept(info, "page", read)
+
+
+def _shape(info: Info) -> Shape | None:
+    raw = info._raw_info  # noqa: SLF001 - as below
+    connection = get_named_type(raw.return_type)
+    assert isinstance(connection, GraphQLObjectType)
+    executor: CompilingExecutor = raw.operation_extensions[EXECUTOR]  # type: ignore[attr-defined]
+    return shape_of_items(executor, connection, [FieldDetails(node, None) for node in raw.field_nodes])
 
 
 def payload_selection(info: Info, field: str) -> Selection | None:
@@ -49,7 +69,7 @@ def _kept(info: Info, what: str, read: Callable[[], Found]) -> Found:
 
     def make() -> tuple[Found, int]:
         found = read()
-        return found, len(found or ())
+        return found, len(_read(info))
 
     return kept.find(key, make)
 

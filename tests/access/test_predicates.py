@@ -143,9 +143,10 @@ async def written(ask: Asking, log: list[dict[str, Any]]) -> AsyncGenerator[tupl
             await connection.execute(insert(Event), log)
             read: list[EventRecord] = []
             for workspace in WORKSPACES:
-                reader = EventRows(Scope(workspace, everything=True, boards=BoardSet(all=True)), EVERYTHING)
+                all_of_it = Scope(workspace, everything=True, boards=BoardSet(all=True))
+                reader = EventRows(all_of_it, EVERYTHING)
                 found = await connection.execute(reader.select().where(Event.workspace_id == workspace))
-                read += [reader.read(row) for row in found]
+                read += [reader.read(all_of_it, row) for row in found]
             yield connection, read
             raise _RolledBack
 

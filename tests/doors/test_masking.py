@@ -73,6 +73,7 @@ DOCUMENTS: dict[str, str] = {
     "Query.activityEvents": f"{{ activityEvents({FILTER}, {START}) {{ {PAGE} totalCount {{ count }} }} }}",
     "Query.activityEvent": f'{{ activityEvent(id: "{BOARD}") {{ id }} }}',
     "Query.activityEvent, refused": '{ activityEvent(id: "none") { id } }',
+    "Query.activityEvents, written": "{ activityEvents { nodes { id } } }",
     "Query.auditTrail": f"""{{ auditTrail(entityType: "task", entityId: "{TASK}") {{
         entityName firstEvent {{ id }} lastEvent {{ id }} contributors {{ count }} events {{ {PAGE} }} }} }}""",
     "Query.taskComments": f'{{ taskComments(boardId: "{BOARD}", {SINCE}, first: 0) {{ {PAGE} }} }}',

@@ -58,8 +58,8 @@ async def until_waiting_for_locks(owner: asyncpg.Connection, count: int) -> None
 
 async def until_at_rest(server: RunningServer) -> None:
     """Return when nobody holds a connection any more."""
-    pools = [engine.pool for engine in (server.database.reader, server.database.writer)]
-    await until(lambda: [pool.checkedout() for pool in pools] == [0, 0])  # type: ignore[attr-defined]
+    database = server.database
+    await until(lambda: (database.lanes.lent, database.writer.pool.checkedout()) == (0, 0))  # type: ignore[attr-defined]
 
 
 async def events(owner: asyncpg.Connection) -> list[str]:

@@ -21,7 +21,7 @@ from tests.isolation.without_predicates import predicates_down
 from tests.support.world import World, engine_context
 from trailcast.errors import NotFound
 from trailcast.ledger.database import Database
-from trailcast.records import EventFilter, EventInput, OrderDirection
+from trailcast.records import EventFilter, EventInput, OrderDirection, Page
 from trailcast.settings import Settings
 
 REQUESTS = 10_000
@@ -56,7 +56,7 @@ class Mixed:
         page = await activity.list_events(
             context, EventFilter(), ID, direction=OrderDirection.DESC, first=200, after=None, last=None, before=None
         )  # fmt: skip
-        assert page is not None
+        assert isinstance(page, Page)
         return {event.id for event in page.nodes if event.id is not None}
 
     async def _event(self, context: Context) -> set[UUID]:

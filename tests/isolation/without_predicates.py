@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, true
 
-from trailcast.ledger import directory, filters
+from trailcast.ledger import directory, filters, reader
 from trailcast.ledger.database import Database
 from trailcast.live import hub, subscription
 
@@ -38,15 +38,23 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
 
     engines = [database.reader.sync_engine, database.writer.sync_engine]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filters, "visible_to", lambda _scope: true())
+        patch.setattr(filters, "visible_to", lambda _scope, _bind: true())
         patch.setattr(hub, "admits", lambda _scope, _event: True)
         patch.setattr(subscription, "admits", lambda _scope, _event: True)
         for name in ("board_readable_by", "_agent_visible", "_user_visible"):
             patch.setattr(directory, name, lambda _scope: true())
         for engine in engines:
             event.listen(engine, "before_cursor_execute", strip, retval=True)
+        _forget_statements()
         try:
             yield stripped
         finally:
+            _forget_statements()
             for engine in engines:
                 event.remove(engine, "before_cursor_execute", strip)
+
+
+def _forget_statements() -> None:
+    """Those that were made with the predicate, or without it."""
+    for forms in (reader._PAGES, reader._WRITTEN_PAGES, reader._COUNTS):
+        forms.clear()

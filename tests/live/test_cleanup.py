@@ -33,7 +33,7 @@ def tasks() -> set[str]:
 async def until_nothing_is_left(server: RunningServer) -> None:
     await until(lambda: hub(server)._followers == {} and tasks() == set())
     # Lent connections would be missing here for ever.
-    await until(lambda: server.database.reader.pool.checkedout() == 0)  # type: ignore[attr-defined]
+    await until(lambda: server.database.lanes.lent == 0)
 
 
 async def close(socket: Socket) -> None:

@@ -81,7 +81,13 @@ async def test_days_are_those_of_the_zone_also_where_the_clocks_change(
         [{"created_at": moment} for start, length in starts for moment in (start, start + length - tick)]
     )
     assert await series(scratch, since=since, until=until, zone=zone) == [
-        {"start": start.isoformat(), "total": 2, "failed": 0, "errorRatePct": 0.0, "isPartial": False}
+        {
+            "start": start.isoformat(timespec="microseconds"),
+            "total": 2,
+            "failed": 0,
+            "errorRatePct": 0.0,
+            "isPartial": False,
+        }
         for start, _ in starts
     ]
 
@@ -107,7 +113,7 @@ async def test_hours_begin_with_their_first_minute_in_the_zone(
     await scratch.write([{"created_at": at(start)} for start in starts])
     points = await series(scratch, since=since, until=until, zone=zone, bucket="HOUR")
     assert [(point["start"], point["total"], point["isPartial"]) for point in points] == [
-        (at(start).isoformat(), 1, False) for start in starts
+        (at(start).isoformat(timespec="microseconds"), 1, False) for start in starts
     ]
 
 
@@ -125,7 +131,7 @@ async def test_weeks_begin_on_monday_and_months_on_their_first(
     scratch: Scratch, bucket: str, since: str, until: str, starts: list[str]
 ) -> None:
     points = await series(scratch, since=since, until=until, zone="Europe/Berlin", bucket=bucket)
-    assert [point["start"] for point in points] == [at(start).isoformat() for start in starts]
+    assert [point["start"] for point in points] == [at(start).isoformat(timespec="microseconds") for start in starts]
 
 
 async def test_empty_buckets_are_there_and_a_rate_of_nothing_is_null(scratch: Scratch) -> None:

@@ -6,10 +6,13 @@ allows is fixed when the principal is loaded, and whoever keeps one for longer t
 the workspace's access version moves. Equal scopes see equal rows, so a scope can be part of a key under which answers are shared.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Uuid, and_, any_, bindparam, false, or_
+from sqlalchemy.types import TypeEngine
 
 from models import Board, Event
 from trailcast.records import ActorKind, EventRecord
@@ -42,24 +45,43 @@ class Scope:
         return self.everything
 
 
-def visible_to(scope: Scope) -> ColumnElement[bool]:
+# Makes the parameter of a statement that has this value. A statement that is made once for many values (`trailcast.ledger.prepared`)
+# knows its parameters by these names.
+Bind: TypeAlias = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
+
+
+def by_value(_name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    """A parameter of a statement that is run with this value only."""
+    return bindparam(None, value, type_=kind)
+
+
+def visible_to(scope: Scope, bind: Bind = by_value) -> ColumnElement[bool]:
     """The condition under which a row of `events` may be returned to, counted for or hinted at to this scope."""
-    return and_(Event.workspace_id == scope.workspace_id, _within_workspace(scope))
+    return and_(
+        Event.workspace_id == bind("workspace_id", scope.workspace_id, Uuid()),
+        _within_workspace(scope, bind),
+    )
 
 
-def _within_workspace(scope: Scope) -> ColumnElement[bool]:
+def _within_workspace(scope: Scope, bind: Bind) -> ColumnElement[bool]:
     if scope.everything:
         return and_(True)
     if scope.agent_id is not None:
-        return Event.agent_id == scope.agent_id
+        return Event.agent_id == bind("own_agent_id", scope.agent_id, Uuid())
     if scope.user_id is None:
         return false()
-    own = Event.user_id == scope.user_id
+    own = Event.user_id == bind("own_user_id", scope.user_id, Uuid())
     if scope.boards.all:
         return or_(Event.board_id.is_not(None), own)
     if not scope.boards.ids:
         return own
-    return or_(Event.board_id.in_(sorted(scope.boards.ids)), own)
+    return or_(Event.board_id == any_(bind("readable_boards", list(scope.boards.ids), ARRAY(Uuid()))), own)
+
+
+def form_of_scope(scope: Scope) -> tuple[bool, bool, bool, bool, bool]:
+    """What of a scope decides how its conditions are written, whatever their values. Equal for scopes that differ in values only."""
+    boards = scope.boards
+    return scope.everything, scope.agent_id is None, scope.user_id is None, boards.all, not boards.ids
 
 
 def admits(scope: Scope, event: EventRecord) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
+import orjson
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -23,7 +24,7 @@ from trailcast.records import Actor, ActorKind, Board, CommentRecord, EventRecor
 
 Selection: TypeAlias = frozenset[str]
 Column: TypeAlias = InstrumentedAttribute[Any] | ColumnElement[Any]
-Fill: TypeAlias = Callable[[EventRecord, AnyRow], None]
+Fill: TypeAlias = Callable[[EventRecord, AnyRow, Scope], None]
 
 PLAIN = frozenset(
     [
@@ -53,16 +54,26 @@ COMMENT_FIELDS = {
     "author": "actor", "agent_name": "actor", "agent_role": "actor", "task_title": "task", "board_name": "board",
 }  # fmt: skip
 
-_Board = aliased(models.Board, name="board")
-_TaskBoard = aliased(models.Board, name="task_board")
-_Task = aliased(models.Task, name="task")
+BoardRow = aliased(models.Board, name="board")
+TaskBoardRow = aliased(models.Board, name="task_board")
+TaskRow = aliased(models.Task, name="task")
+
+
+def joined(query: AnySelect, *, board: bool, task: bool, task_board: bool) -> AnySelect:
+    """The same FROM events, with what the directory knows of the board, of the task, and of the board that the task is on now."""
+    if board:
+        query = query.outerjoin(BoardRow, _same(BoardRow, Event.board_id))
+    if task or task_board:
+        query = query.outerjoin(TaskRow, _same(TaskRow, Event.task_id))
+    if task_board:
+        query = query.outerjoin(TaskBoardRow, _same(TaskBoardRow, TaskRow.board_id))
+    return query
 
 
 class EventRows:
-    """The SELECT list for a selection and the reader of its rows. Make one per statement; it holds no connection."""
+    """The SELECT list for a selection and the reader of its rows, for scopes that see as much of an event as this one."""
 
     def __init__(self, scope: Scope, selection: Selection, record: type[EventRecord] = EventRecord) -> None:
-        self._scope = scope
         self._record = record
         self._columns: list[Column] = [Event.sequence]
         self._fills: list[Fill] = []
@@ -78,25 +89,23 @@ class EventRows:
             self._plain(name)
         self._composite(wanted)
         if "route" in wanted:
-            self._fills.append(lambda event, _row: setattr(event, "route", route_of(event)))
+            self._fills.append(lambda event, _row, _scope: setattr(event, "route", route_of(event)))
 
     def select(self) -> AnySelect:
         """SELECT the columns FROM events and what they need."""
-        query = select(*self._columns).select_from(Event)
-        if self._joins_board:
-            query = query.outerjoin(_Board, _same(_Board, Event.board_id))
-        if self._joins_task:
-            query = query.outerjoin(_Task, _same(_Task, Event.task_id))
-        if self._joins_task_board:
-            query = query.outerjoin(_TaskBoard, _same(_TaskBoard, _Task.board_id))
-        return query
+        return joined(
+            select(*self._columns).select_from(Event),
+            board=self._joins_board,
+            task=self._joins_task,
+            task_board=self._joins_task_board,
+        )
 
-    def read(self, row: AnyRow) -> EventRecord:
-        """The record of one row."""
-        sequence, workspace_id = row[0], self._scope.workspace_id
+    def read(self, scope: Scope, row: AnyRow) -> EventRecord:
+        """The record of one row, as this scope may see it."""
+        sequence, workspace_id = row[0], scope.workspace_id
         event = self._record(workspace_id, sequence, encode_sequence(workspace_id, sequence))
         for fill in self._fills:
-            fill(event, row)
+            fill(event, row, scope)
         return event
 
     def _at(self, *columns: Column) -> int:
@@ -106,18 +115,18 @@ class EventRows:
 
     def _plain(self, name: str) -> None:
         at = self._at(getattr(Event, name))
-        self._fills.append(lambda event, row: setattr(event, name, row[at]))
+        self._fills.append(lambda event, row, _scope: setattr(event, name, row[at]))
 
     def _composite(self, wanted: set[str]) -> None:
         if "outcome" in wanted:
             outcome_at = self._at(Event.outcome)
-            self._fills.append(lambda event, row: setattr(event, "outcome", Outcome(row[outcome_at])))
+            self._fills.append(lambda event, row, _scope: setattr(event, "outcome", Outcome(row[outcome_at])))
         if "metadata" in wanted:
             metadata_at = self._at(Event.metadata_)
-            self._fills.append(lambda event, row: setattr(event, "metadata", row[metadata_at]))
+            self._fills.append(lambda event, row, _scope: setattr(event, "metadata", _json(row[metadata_at])))
         if "changes" in wanted:
             changes_at = self._at(Event.changes)
-            self._fills.append(lambda event, row: setattr(event, "changes", _changes(row[changes_at])))
+            self._fills.append(lambda event, row, _scope: setattr(event, "changes", _changes(_json(row[changes_at]))))
         if wanted & {"actor", "actor_id"}:
             self._actor("actor", (Event.actor_kind, Event.actor_id, Event.actor_name, Event.actor_role))
         if "on_behalf_of" in wanted:
@@ -125,29 +134,29 @@ class EventRows:
                 Event.on_behalf_of_kind, Event.on_behalf_of_id, Event.on_behalf_of_name, Event.on_behalf_of_role,
             ))  # fmt: skip
         if self._joins_board:
-            board_at = self._at(*_board_columns(_Board))
-            self._fills.append(lambda event, row: setattr(event, "board", _board(row, board_at)))
+            board_at = self._at(*_board_columns(BoardRow))
+            self._fills.append(lambda event, row, _scope: setattr(event, "board", _board(row, board_at)))
         if self._joins_task:
             self._task()
 
     def _actor(self, name: str, columns: Sequence[Column]) -> None:
         at = self._at(*columns)
 
-        def fill(event: EventRecord, row: AnyRow) -> None:
+        def fill(event: EventRecord, row: AnyRow, _scope: Scope) -> None:
             if row[at] is not None:
                 setattr(event, name, Actor(ActorKind(row[at]), row[at + 1], row[at + 2], row[at + 3]))
 
         self._fills.append(fill)
 
     def _task(self) -> None:
-        at = self._at(_Task.id, _Task.title, _Task.status, _Task.is_deleted, Event.board_id)
-        board_at = self._at(*_board_columns(_TaskBoard)) if self._joins_task_board else None
+        at = self._at(TaskRow.id, TaskRow.title, TaskRow.status, TaskRow.is_deleted, Event.board_id)
+        board_at = self._at(*_board_columns(TaskBoardRow)) if self._joins_task_board else None
 
-        def fill(event: EventRecord, row: AnyRow) -> None:
+        def fill(event: EventRecord, row: AnyRow, scope: Scope) -> None:
             if row[at] is None:
                 return
             board = None if board_at is None else _board(row, board_at)
-            if board is not None and _is_hidden(self._scope, board, row[at + 4]):
+            if board is not None and _is_hidden(scope, board, row[at + 4]):
                 board = None
             event.task = Task(row[at], row[at + 1], row[at + 2], row[at + 3], board)
 
@@ -198,6 +207,11 @@ def _board_columns(board: Any) -> tuple[Column, ...]:
 
 def _board(row: AnyRow, at: int) -> Board | None:
     return None if row[at] is None else Board(row[at], row[at + 1], row[at + 2])
+
+
+def _json(stored: Any) -> Any:
+    """What a statement of the driver's own gives as text. No event holds a text there."""
+    return orjson.loads(stored) if type(stored) is str else stored
 
 
 def _changes(stored: Sequence[dict[str, Any]]) -> list[FieldChange]:

@@ -52,9 +52,9 @@ class Condition:
         """`database`, `migrations`, `roles` and `writes`."""
         reads, writes = await asyncio.gather(self._reading.ask(), self._writing.ask())
         if reads is None:
-            reads = _unreadable(self._unanswered(self._database.reader, self._database.access))
+            reads = _unreadable(_unanswered(is_busy=self._database.lanes.is_full or _is_full(self._database.access)))
         if writes is None:
-            writes = Seen({"writes": self._unanswered(self._database.writer)})
+            writes = Seen({"writes": _unanswered(is_busy=_is_full(self._database.writer))})
         return Seen({**reads.checks, **writes.checks}, reads.is_readable)
 
     async def close(self) -> None:
@@ -89,12 +89,6 @@ class Condition:
         refusal = self._writers.refusal
         # Of what can be looked at, the look counts; the writers may have been refused before it changed.
         return Seen({"writes": OK if refusal in {None, READ_ONLY} else f"the last write failed: {refusal}"})
-
-    @staticmethod
-    def _unanswered(*engines: AsyncEngine) -> str:
-        """What keeps a question from being answered in time."""
-        is_full = any(engine.pool.checkedout() >= engine.pool.size() for engine in engines)  # type: ignore[attr-defined]
-        return BUSY.reason if is_full else SILENT.reason
 
 
 class _Question:
@@ -151,3 +145,12 @@ def _reason(error: Exception) -> str:
 def _state(error: Exception) -> str | None:
     state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
     return state
+
+
+def _unanswered(*, is_busy: bool) -> str:
+    """What keeps a question from being answered in time."""
+    return BUSY.reason if is_busy else SILENT.reason
+
+
+def _is_full(engine: AsyncEngine) -> bool:
+    return bool(engine.pool.checkedout() >= engine.pool.size())  # type: ignore[attr-defined]

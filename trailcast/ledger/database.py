@@ -2,15 +2,17 @@
 PostgreSQL which workspaces a transaction is about.
 
 Row-level security shows a transaction the rows of those workspaces and of no other, whatever its statements ask for; where none
-was said, it shows nothing. What was said ends with the transaction, so a connection goes back to its pool without it. Each kind of
-work has a pool and a role of its own (`trailcast.ledger.roles`): none can starve another, and PostgreSQL itself refuses a write on
-a reading connection. A connection that fails, times out or cannot be had ends as `Unavailable` (`trailcast.ledger.trouble`); no error
-of the driver leaves this module for any other reason than a defect.
+was said, it shows nothing. For a write that is said with its beginning and ends with it; reading connections are told when they are
+to show another workspace than before (`trailcast.ledger.lanes`). Each kind of work has a pool and a role of its own
+(`trailcast.ledger.roles`): none can starve another, and PostgreSQL itself refuses a write on a reading connection. A connection that
+fails, times out or cannot be had ends as `Unavailable` (`trailcast.ledger.trouble`); no error of the driver leaves this module for any
+other reason than a defect.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +21,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trailcast.errors import ConfigurationError, Unavailable
+from trailcast.ledger.lanes import Lanes, driver_of
 from trailcast.ledger.roles import ACCESS, OPERATOR, READER, READER_SCHEMA, WORKSPACES, WRITER, require_walls
 from trailcast.ledger.trouble import Watch
 from trailcast.settings import Settings
@@ -63,6 +66,7 @@ class Database:
         self.reader = self._engine(settings.pool_size, READER)
         self.writer = self._engine(settings.writer_pool_size, WRITER)
         self.access = self._engine(settings.access_pool_size, ACCESS)
+        self.lanes = Lanes(self.reader, settings.pool_size, settings.pool_timeout_ms / 1000)
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:
@@ -104,10 +108,23 @@ class Database:
     async def reading(self, workspace_id: UUID | None) -> AsyncGenerator[AsyncConnection]:
         """A connection that shows this workspace, or none; each statement is its own snapshot. Raises Unavailable."""
         await self._stand()
-        about = _about([] if workspace_id is None else [workspace_id])
         with self._watch.translated(writes=False):
-            async with self.reader.connect() as connection, _transaction(connection, about):
-                yield connection
+            async with self.lanes.lend("" if workspace_id is None else str(workspace_id)) as lane:
+                yield lane.connection
+
+    async def fetch(self, workspace_id: UUID, text: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+        """The rows of one statement that is run again and again, on a connection that shows this workspace. Raises Unavailable.
+
+        What listens to the statements of the reading engine hears of these too.
+        """
+        if self._in_doubt:
+            await self._stand()
+        heard = self.reader.sync_engine.dispatch.before_cursor_execute
+        for listen in heard:
+            text, values = listen(None, None, text, values, None, False) or (text, values)
+        with self._watch.translated(writes=False):
+            async with self.lanes.lend(str(workspace_id)) as lane:
+                return await lane.fetch(text, values)
 
     @asynccontextmanager
     async def writing(self, workspace_ids: Iterable[UUID]) -> AsyncGenerator[AsyncConnection]:
@@ -158,6 +175,7 @@ class Database:
 
     async def dispose(self) -> None:
         """Close all pools."""
+        await self.lanes.close()
         for engine in self.engines:
             await engine.dispose()
 
@@ -165,7 +183,7 @@ class Database:
 @asynccontextmanager
 async def writing_in(connection: AsyncConnection, workspace_ids: Iterable[UUID]) -> AsyncGenerator[None]:
     """A part of an operator's transaction in which it writes like any other writer, in these workspaces."""
-    driver = _driver(connection)
+    driver = driver_of(connection)
     await driver.execute(f"SET LOCAL ROLE {WRITER}; {_about(workspace_ids)}")
     yield
     await driver.execute(f"SET LOCAL ROLE {OPERATOR}; {_about([])}")
@@ -173,7 +191,7 @@ async def writing_in(connection: AsyncConnection, workspace_ids: Iterable[UUID])
 
 @asynccontextmanager
 async def _transaction(connection: AsyncConnection, about: str) -> AsyncGenerator[None]:
-    driver = _driver(connection)
+    driver = driver_of(connection)
     try:
         # One message, and no parameters in it: what it is made of are UUIDs and names of ours.
         await driver.execute(f"BEGIN; {about}")
@@ -197,14 +215,6 @@ async def _rolled_back(driver: asyncpg.Connection) -> bool:
     except Exception:  # noqa: BLE001 - what went wrong first is what the caller is told
         return False
     return not driver.is_closed()
-
-
-def _driver(connection: AsyncConnection) -> asyncpg.Connection:
-    # Not by `get_raw_connection`, which switches greenlets for what is in hand: a tenth of a millisecond in every read.
-    assert connection.sync_connection is not None
-    driver = connection.sync_connection.connection.driver_connection
-    assert isinstance(driver, asyncpg.Connection)
-    return driver
 
 
 def _about(workspace_ids: Iterable[UUID]) -> str:

@@ -10,63 +10,107 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, false, func, select
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import aliased
 
 from models import Event
-from trailcast.access.scope import Scope, visible_to
+from trailcast.access.scope import Bind, Scope, by_value, visible_to
 from trailcast.ledger.catalogue import COMMENT
 from trailcast.records import EventFilter, EventRecord
 
 SEQUENCE_MAX = 2**63 - 1
-_LIST_FIELDS = (
+LIST_FIELDS = (
     "event_type", "category", "action", "outcome", "actor_kind", "actor_id", "agent_id", "user_id", "board_id", "task_id",
 )  # fmt: skip
 _SIGNS = re.compile("[%_/]")  # what means something else than itself in a pattern
 # "C" sorts by byte, and no event type holds a byte above 0x7a: `prefix` up to `prefix` + this is all that begins with it.
-_AFTER_PREFIX = "\x7f"
+AFTER_PREFIX = "\x7f"
 
 
-def conditions(scope: Scope, wanted: EventFilter) -> list[ColumnElement[bool]]:
+def conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
     """The WHERE of every list, count and metric of events: what the scope may see, and of that what the filter wants."""
-    found = [visible_to(scope)]
-    for name in _LIST_FIELDS:
+    return [visible_to(scope, bind), *narrowed(scope.workspace_id, wanted, bind)]
+
+
+def narrowed(workspace_id: UUID, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
+    """What the filter wants, of whatever may be seen: never without `visible_to` beside it."""
+    found = []
+    for name in LIST_FIELDS:
         values = getattr(wanted, name)
         if values is not None:
-            column = getattr(Event, name)
-            plain = [getattr(value, "value", value) for value in values]
-            found.append(_one_of(column, plain, literal=name == "outcome"))
+            found.append(_one_of(name, [getattr(value, "value", value) for value in values], bind))
     if wanted.comments_only:
-        found.append(_one_of(Event.event_type, [COMMENT], literal=True))
+        found.append(_literally("event_type", [COMMENT]))
     if wanted.event_type_prefix is not None:
-        found += prefix_range(wanted.event_type_prefix)
+        found += prefix_range(wanted.event_type_prefix, bind)
     if wanted.entity is not None:
-        found += [Event.entity_type == wanted.entity.type, Event.entity_id == wanted.entity.id]
+        found.append(Event.entity_type == bind("entity_type", wanted.entity.type, Text()))
+        found.append(Event.entity_id == bind("entity_id", wanted.entity.id, Text()))
     if wanted.correlation_id is not None:
-        found.append(Event.correlation_id == wanted.correlation_id)
+        found.append(Event.correlation_id == bind("correlation_id", wanted.correlation_id, Text()))
     if wanted.text is not None:
         found.append(holds_text(wanted.text))
-    return found + time_range(scope.workspace_id, wanted.since, wanted.until)
+    return found + time_range(workspace_id, wanted.since, wanted.until, bind)
 
 
-def _one_of(column: InstrumentedAttribute[Any], values: list[Any], *, literal: bool = False) -> ColumnElement[bool]:
-    """The column has one of these values.
+def form_of_filter(wanted: EventFilter) -> tuple[object, ...]:
+    """What of a filter decides how its conditions are written; equal for filters that differ only in values that are parameters."""
+    prefix = wanted.event_type_prefix
+    lengths = [None if (values := getattr(wanted, name)) is None else min(len(values), 2) for name in LIST_FIELDS]
+    return (
+        *lengths, wanted.outcome, wanted.comments_only, wanted.text, prefix is None, prefix is not None and _is_category(prefix),
+        wanted.entity is None, wanted.correlation_id is None, wanted.since is None, wanted.until is None,
+    )  # fmt: skip
 
-    Values that a partial index names stand in the statement itself: behind a parameter the planner could not tell that the
-    index covers them, once it has settled on one plan for all values.
-    """
+
+def _one_of(name: str, values: list[Any], bind: Bind) -> ColumnElement[bool]:
+    """The column has one of these values."""
     if not values:
         return false()
+    if name == "outcome":
+        return _literally(name, values)
+    column = getattr(Event, name)
+    kind = column.type
     if len(values) == 1:
-        return column == bindparam(None, values[0], literal_execute=literal)
-    return column.in_(bindparam(None, values, expanding=True, literal_execute=literal))
+        return column == bind(name, values[0], kind)  # type: ignore[no-any-return]
+    return column == any_(bind(f"{name}s", values, ARRAY(kind)))  # type: ignore[no-any-return]
 
 
-def prefix_range(prefix: str) -> list[ColumnElement[bool]]:
+def _literally(name: str, values: list[str]) -> ColumnElement[bool]:
+    """The same for values that a partial index names, which stand in the statement itself: behind a parameter the planner could not
+    tell that the index covers them, once it has settled on one plan for all values."""
+    column = getattr(Event, name)
+    if len(values) == 1:
+        return column == bindparam(None, values[0], literal_execute=True)  # type: ignore[no-any-return]
+    return column.in_(bindparam(None, values, expanding=True, literal_execute=True))  # type: ignore[no-any-return]
+
+
+def prefix_range(prefix: str, bind: Bind = by_value) -> list[ColumnElement[bool]]:
     """Event types that begin with `prefix`. A whole first segment is a category, whose index is in page order."""
-    if prefix.endswith(".") and prefix.count(".") == 1:
-        return [Event.category == prefix[:-1]]
-    return [Event.event_type >= prefix, Event.event_type < prefix + _AFTER_PREFIX]
+    if _is_category(prefix):
+        return [Event.category == bind("prefix_category", prefix[:-1], Text())]
+    kind = Event.event_type.type
+    return [
+        Event.event_type >= bind("prefix", prefix, kind),
+        Event.event_type < bind("prefix_end", prefix + AFTER_PREFIX, kind),
+    ]
+
+
+def _is_category(prefix: str) -> bool:
+    return prefix.endswith(".") and prefix.count(".") == 1
 
 
 def holds_text(text: str) -> ColumnElement[bool]:
@@ -79,17 +123,22 @@ def holds_text(text: str) -> ColumnElement[bool]:
     return Event.message.ilike(bindparam(None, f"%{pattern}%", literal_execute=True), escape="/")
 
 
-def time_range(workspace_id: UUID, since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+def time_range(
+    workspace_id: UUID, since: datetime | None, until: datetime | None, bind: Bind = by_value
+) -> list[ColumnElement[bool]]:
     """Recorded at `since` or later, before `until`: as a range of sequence."""
     found: list[ColumnElement[bool]] = []
     if since is not None:
-        found.append(Event.sequence >= first_since(workspace_id, since).scalar_subquery())
+        found.append(Event.sequence >= first_since(workspace_id, since, "since", bind).scalar_subquery())
     if until is not None:
-        found.append(Event.sequence < func.coalesce(first_since(workspace_id, until).scalar_subquery(), SEQUENCE_MAX))
+        end = func.coalesce(
+            first_since(workspace_id, until, "until", bind).scalar_subquery(), literal_column(str(SEQUENCE_MAX))
+        )
+        found.append(Event.sequence < end)
     return found
 
 
-def first_since(workspace_id: UUID, moment: datetime) -> Select[int]:
+def first_since(workspace_id: UUID, moment: datetime, name: str = "since", bind: Bind = by_value) -> Select[int]:
     """The sequence of the first event recorded at `moment` or later; no row where there is none.
 
     Reads one entry of an index and shows nothing to anybody: it turns a bound into another bound.
@@ -97,15 +146,16 @@ def first_since(workspace_id: UUID, moment: datetime) -> Select[int]:
     event = aliased(Event)
     return (
         select(event.sequence)
-        .where(event.workspace_id == workspace_id, event.created_at >= moment)
+        .where(event.workspace_id == bind("workspace_id", workspace_id, Uuid()))
+        .where(event.created_at >= bind(name, moment, DateTime(timezone=True)))
         .order_by(event.created_at, event.sequence)
-        .limit(1)
+        .limit(literal_column("1"))  # no parameter: it never has another value
     )
 
 
 def matches(wanted: EventFilter, event: EventRecord) -> bool:
     """`conditions` without scope and text, for an event that was read with all fields that a filter can name."""
-    for name in _LIST_FIELDS:
+    for name in LIST_FIELDS:
         values = getattr(wanted, name)
         if values is not None and _value(event, name) not in values:
             return False

@@ -8,17 +8,22 @@ that a page costs what its rows cost, wherever it lies.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, Uuid, any_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Event, Head
 from models.base import AnySelect
 from trailcast.access.principal import LogHead
-from trailcast.access.scope import BoardSet, Scope
+from trailcast.access.scope import BoardSet, Scope, form_of_scope
 from trailcast.ledger.columns import EVERYTHING, EventRows, Selection, comment_rows
-from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, holds_text
+from trailcast.ledger.cursor import encode_sequence
+from trailcast.ledger.database import Database
+from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, form_of_filter, holds_text
+from trailcast.ledger.prepared import Asked, Forms, by_name
+from trailcast.ledger.written import NotWritable, Shape, select_written
 from trailcast.records import (
     CommentRecord,
     Count,
@@ -29,6 +34,7 @@ from trailcast.records import (
     Page,
     PageInfo,
     PageRequest,
+    WrittenPage,
 )
 
 LOGS_PREPARED_MAX = 1000  # followed logs whose statement is kept
@@ -40,41 +46,106 @@ def rows_for(scope: Scope, wanted: EventFilter, selection: Selection) -> EventRo
 
 
 async def read_page(
-    connection: AsyncConnection, scope: Scope, wanted: EventFilter, request: PageRequest, selection: Selection
+    database: Database, scope: Scope, wanted: EventFilter, request: PageRequest, selection: Selection
 ) -> Page[EventRecord]:
-    """One page, by keyset on `sequence`. The statement asks for one row more than the page, which is `hasNextPage`."""
-    rows = rows_for(scope, wanted, selection)
+    """One page, by keyset on `sequence`. The statement asks for one row more than the page, which is `hasNextPage`. Raises
+    Unavailable."""
+    asked = Asked(scope, wanted, request)
+    statement = _PAGES.find((selection, _form_of_page(asked)), asked, selection)
+    found = await database.fetch(scope.workspace_id, statement.text, statement.values(asked))
+    more, rows = _cut(found, request)
+    edges = [Edge(event.cursor, event) for event in (statement.reader.read(scope, row) for row in rows)]
+    return Page(edges, _page_info(scope, request, rows, more=more))
+
+
+async def write_page(
+    database: Database, scope: Scope, wanted: EventFilter, request: PageRequest, shape: Shape
+) -> WrittenPage | None:
+    """The same page, its items written by PostgreSQL in this shape; None where only Python can make them. Raises Unavailable."""
+    asked = Asked(scope, wanted, request)
+    try:
+        statement = _WRITTEN_PAGES.find((shape, _form_of_page(asked)), asked, shape)
+    except NotWritable:
+        return None
+    found = await database.fetch(scope.workspace_id, statement.text, statement.values(asked))
+    more, rows = _cut(found, request)
+    try:
+        text = ",".join([row[1] for row in rows])
+    except TypeError:
+        return None  # what must be there is not, which is said where records are completed
+    return WrittenPage(f"[{text}]", _page_info(scope, request, rows, more=more))
+
+
+def _form_of_page(asked: Asked) -> tuple[object, ...]:
+    request, wanted = asked.request, asked.wanted
+    return (
+        form_of_scope(asked.scope), form_of_filter(wanted), request.direction, request.backward,
+        request.after is None, request.before is None, request.offset > 0,
+    )  # fmt: skip
+
+
+def _make_page(asked: Asked, selection: Selection) -> tuple[AnySelect, EventRows]:
+    rows = rows_for(asked.scope, asked.wanted, selection)
+    return _paged(rows.select(), asked), rows
+
+
+def _make_written_page(asked: Asked, shape: Shape) -> tuple[AnySelect, None]:
+    return _paged(select_written(asked.scope, shape, by_name), asked), None
+
+
+def _paged(query: AnySelect, asked: Asked) -> AnySelect:
+    """The rows of a page, and one more."""
+    scope, wanted, request = asked
     ascending = request.direction is OrderDirection.ASC
-    query = rows.select().where(*conditions(scope, wanted))
-    for bound, beyond in ((request.after, ascending), (request.before, not ascending)):
+    query = query.where(*conditions(scope, wanted, by_name))
+    for name, bound, beyond in (("after", request.after, ascending), ("before", request.before, not ascending)):
         if bound is not None:
-            query = query.where(Event.sequence > bound if beyond else Event.sequence < bound)
+            place = by_name(name, bound, BigInteger())
+            query = query.where(Event.sequence > place if beyond else Event.sequence < place)
     # The last n of a range are the first n of the range read from its other end.
     upwards = ascending is not request.backward
-    query = query.order_by(Event.sequence.asc() if upwards else Event.sequence.desc()).limit(request.limit + 1)
-    if request.offset:
-        query = query.offset(request.offset)
-    found = [rows.read(row) for row in await connection.execute(query)]
-    more, events = len(found) > request.limit, found[: request.limit]
+    query = query.order_by(Event.sequence.asc() if upwards else Event.sequence.desc())
+    query = query.limit(by_name("rows", request.limit + 1, BigInteger()))
+    return query.offset(by_name("offset", request.offset, BigInteger())) if request.offset else query
+
+
+def _cut(found: list[Any], request: PageRequest) -> tuple[bool, list[Any]]:
+    """Whether there are more than the page has, and its rows in their order."""
+    more = len(found) > request.limit
+    rows = found[: request.limit] if more else found
     if request.backward:
-        events.reverse()
-    edges = [Edge(event.cursor, event) for event in events]
-    info = PageInfo(
+        rows.reverse()
+    return more, rows
+
+
+def _page_info(scope: Scope, request: PageRequest, rows: list[Any], *, more: bool) -> PageInfo:
+    return PageInfo(
         has_next_page=request.before is not None if request.backward else more,
         has_previous_page=more if request.backward else request.after is not None or request.offset > 0,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+        start_cursor=encode_sequence(scope.workspace_id, rows[0][0]) if rows else None,
+        end_cursor=encode_sequence(scope.workspace_id, rows[-1][0]) if rows else None,
     )
-    return Page(edges, info)
 
 
-async def count_events(connection: AsyncConnection, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
-    """How many, counting no further than one past `up_to`."""
-    query = select(Event.sequence).where(*conditions(scope, wanted)).limit(up_to + 1)
-    # In page order an index ends the count after its last row; text has no index in page order, and sorting would read all.
-    found = (query if wanted.text is not None else query.order_by(Event.sequence)).subquery()
-    counted = (await connection.execute(select(func.count()).select_from(found))).scalar_one()
+async def count_events(database: Database, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
+    """How many, counting no further than one past `up_to`. Raises Unavailable."""
+    asked = Asked(scope, wanted, PageRequest(limit=up_to))
+    statement = _COUNTS.find((form_of_scope(scope), form_of_filter(wanted)), asked)
+    [(counted,)] = await database.fetch(scope.workspace_id, statement.text, statement.values(asked))
     return Count(min(counted, up_to), is_exact=counted <= up_to)
+
+
+def _make_count(asked: Asked) -> tuple[AnySelect, None]:
+    scope, wanted, request = asked
+    query = select(Event.sequence).where(*conditions(scope, wanted, by_name))
+    # In page order an index ends the count after its last row; text has no index in page order, and sorting would read all.
+    if wanted.text is None:
+        query = query.order_by(Event.sequence)
+    found = query.limit(by_name("rows", request.limit + 1, BigInteger())).subquery()
+    return select(func.count()).select_from(found), None
+
+
+_PAGES, _WRITTEN_PAGES, _COUNTS = Forms(_make_page), Forms(_make_written_page), Forms(_make_count)
 
 
 async def read_event(
@@ -84,14 +155,14 @@ async def read_event(
     rows = EventRows(scope, selection)
     query = rows.select().where(*conditions(scope, EventFilter()), Event.id == event_id)
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else rows.read(row)
+    return None if row is None else rows.read(scope, row)
 
 
 async def read_edge_event(
-    connection: AsyncConnection, scope: Scope, wanted: EventFilter, direction: OrderDirection, selection: Selection
+    database: Database, scope: Scope, wanted: EventFilter, direction: OrderDirection, selection: Selection
 ) -> EventRecord | None:
-    """The first event of the list in this direction."""
-    page = await read_page(connection, scope, wanted, PageRequest(limit=1, direction=direction), selection)
+    """The first event of the list in this direction. Raises Unavailable."""
+    page = await read_page(database, scope, wanted, PageRequest(limit=1, direction=direction), selection)
     return page.edges[0].node if page.edges else None
 
 
@@ -123,7 +194,7 @@ async def read_range(
     """The next events that follow `after`, none beyond `up_to`, oldest first, with everything: what a feed replays."""
     rows = rows_for(scope, wanted, EVERYTHING)
     query = rows.select().where(*conditions(scope, wanted), Event.sequence > after, Event.sequence <= up_to)
-    return [rows.read(row) for row in await connection.execute(query.order_by(Event.sequence).limit(limit))]
+    return [rows.read(scope, row) for row in await connection.execute(query.order_by(Event.sequence).limit(limit))]
 
 
 async def read_batch(
@@ -133,16 +204,17 @@ async def read_batch(
 
     The version is None where no event follows; the hub learns it from the head then.
     """
-    rows, query = _batch(workspace_id)
+    scope, rows, query = _batch(workspace_id)
     found = (await connection.execute(query, {"after": after, "limit": limit})).all()
-    return (found[0][-1] if found else None), [rows.read(row) for row in found]
+    return (found[0][-1] if found else None), [rows.read(scope, row) for row in found]
 
 
 @lru_cache(maxsize=LOGS_PREPARED_MAX)
-def _batch(workspace_id: UUID) -> tuple[EventRows, AnySelect]:
+def _batch(workspace_id: UUID) -> tuple[Scope, EventRows, AnySelect]:
     """The statement of `read_batch`. Making it takes twice as long as running it, and it runs for every commit."""
     # Not a caller's scope: the hub must hold every field that any subscriber may see.
-    rows = EventRows(Scope(workspace_id, everything=True, boards=BoardSet(all=True)), EVERYTHING, CommentRecord)
+    scope = Scope(workspace_id, everything=True, boards=BoardSet(all=True))
+    rows = EventRows(scope, EVERYTHING, CommentRecord)
     version = select(Head.access_version).where(Head.workspace_id == workspace_id).scalar_subquery()
     query = (
         rows.select()
@@ -151,7 +223,7 @@ def _batch(workspace_id: UUID) -> tuple[EventRows, AnySelect]:
         .order_by(Event.sequence)
         .limit(bindparam("limit"))
     )
-    return rows, query
+    return scope, rows, query
 
 
 async def read_events(
@@ -161,7 +233,7 @@ async def read_events(
     wanted = EventFilter(comments_only=comments)
     rows = rows_for(scope, wanted, selection)
     query = rows.select().where(*conditions(scope, wanted), Event.sequence.in_(sequences))
-    return {row[0]: rows.read(row) for row in await connection.execute(query)}
+    return {row[0]: rows.read(scope, row) for row in await connection.execute(query)}
 
 
 async def sequences_with_text(

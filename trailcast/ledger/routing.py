@@ -29,4 +29,4 @@ def route_of(event: EventRecord) -> Route:
 
 
 def _instant(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    return moment.isoformat(timespec="microseconds") if moment else None

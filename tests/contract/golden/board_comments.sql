@@ -5,8 +5,8 @@ SELECT events.sequence, events.board_id, events.created_at, events.event_type, e
   LEFT OUTER JOIN tasks AS task ON task.workspace_id = events.workspace_id
   AND task.id = events.task_id
   WHERE events.workspace_id = $1::UUID
-  AND (events.board_id IN ($5::UUID, $6::UUID) OR events.user_id = $2::UUID)
-  AND events.board_id = $3::UUID
+  AND (events.board_id = ANY ($2::UUID[]) OR events.user_id = $3::UUID)
+  AND events.board_id = $4::UUID
   AND events.event_type = 'task.comment'
   ORDER BY events.sequence DESC
-  LIMIT $4::INTEGER;
+  LIMIT $5::BIGINT;

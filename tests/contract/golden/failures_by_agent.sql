@@ -8,7 +8,7 @@ SELECT count(*) AS count_1, count(*) FILTER (WHERE events.outcome = $1::VARCHAR)
   WHERE events_1.workspace_id = $4::UUID
   AND events_1.created_at >= $5::TIMESTAMP WITH TIME ZONE
   ORDER BY events_1.created_at, events_1.sequence
-  LIMIT $6::INTEGER);
+  LIMIT 1);
 SELECT top.key, top.total, top.failed, events.actor_name
   FROM (SELECT events.agent_id AS key, count(*) AS total, count(*) FILTER (WHERE events.outcome = $1::VARCHAR) AS failed, max(events.sequence) AS latest
   FROM events
@@ -20,11 +20,11 @@ SELECT top.key, top.total, top.failed, events.actor_name
   WHERE events_1.workspace_id = $4::UUID
   AND events_1.created_at >= $5::TIMESTAMP WITH TIME ZONE
   ORDER BY events_1.created_at, events_1.sequence
-  LIMIT $6::INTEGER)
+  LIMIT 1)
   AND events.agent_id IS NOT NULL
   GROUP BY events.agent_id
   ORDER BY count(*) DESC, events.agent_id
-  LIMIT $7::INTEGER) AS top
-  JOIN events ON events.workspace_id = $8::UUID
+  LIMIT $6::INTEGER) AS top
+  JOIN events ON events.workspace_id = $7::UUID
   AND events.sequence = top.latest
   ORDER BY top.total DESC, top.key;

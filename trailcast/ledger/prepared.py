@@ -1,0 +1,122 @@
+"""Statements that are written once and run with other values: what lists, counts and single events are read with.
+
+Building a statement out of its parts and compiling it takes ten times as long as asking PostgreSQL to run it. What it looks like
+follows from the form of what is asked (which filters are given, what kind of scope, which columns), not from its values. So each
+form's statement is kept, with where to find its values; the parts, the scoping predicate above all, are the same that any other
+statement is built of. When a statement is made, each value that it was made with is compared with the one that would be found:
+a parameter that means something else than its name says would be a defect, and is never kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import BindParameter, bindparam
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.types import TypeEngine
+
+from models.base import AnySelect
+from trailcast.access.scope import Scope
+from trailcast.ledger.filters import AFTER_PREFIX, LIST_FIELDS
+from trailcast.records import EventFilter, PageRequest
+
+FORMS_KEPT_MAX = 500  # statements, 2 to 10 KiB each with what reads their rows
+_DIALECT = dialect()  # type: ignore[no-untyped-call]
+
+
+class Asked(NamedTuple):
+    """All that the values of a statement come from."""
+
+    scope: Scope
+    wanted: EventFilter
+    request: PageRequest
+
+
+# What is asked of it is there: a parameter stands only in the statement of a form in which its value is given.
+Find: TypeAlias = Callable[[Any], Any]
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "value", value)
+
+
+def _list_of(name: str) -> dict[str, Find]:
+    """A filter's field that has one value, or several."""
+    return {
+        name: lambda asked: _plain(getattr(asked.wanted, name)[0]),
+        f"{name}s": lambda asked: [_plain(value) for value in getattr(asked.wanted, name)],
+    }
+
+
+# The value of each parameter by the name that it has where it is made (`access.scope`, `ledger.filters`, `ledger.reader`).
+_FIND: dict[str, Find] = {
+    "workspace_id": lambda asked: asked.scope.workspace_id,
+    "own_agent_id": lambda asked: asked.scope.agent_id,
+    "own_user_id": lambda asked: asked.scope.user_id,
+    "readable_boards": lambda asked: list(asked.scope.boards.ids),
+    "prefix_category": lambda asked: asked.wanted.event_type_prefix[:-1],
+    "prefix": lambda asked: asked.wanted.event_type_prefix,
+    "prefix_end": lambda asked: asked.wanted.event_type_prefix + AFTER_PREFIX,
+    "entity_type": lambda asked: asked.wanted.entity.type,
+    "entity_id": lambda asked: asked.wanted.entity.id,
+    "correlation_id": lambda asked: asked.wanted.correlation_id,
+    "since": lambda asked: asked.wanted.since,
+    "until": lambda asked: asked.wanted.until,
+    "after": lambda asked: asked.request.after,
+    "before": lambda asked: asked.request.before,
+    "offset": lambda asked: asked.request.offset,
+    "rows": lambda asked: asked.request.limit + 1,  # one more than the page, which tells whether it is the last
+}
+for _name in LIST_FIELDS:
+    _FIND |= _list_of(_name)
+
+
+def by_name(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    """A parameter whose value is found anew each time the statement is run."""
+    if name not in _FIND:
+        raise LookupError(name)
+    return bindparam(name, value, type_=kind)
+
+
+class Prepared(NamedTuple):
+    """A statement's text, and where its values come from, in the order of its parameters. `reader` is what reads its rows."""
+
+    text: str
+    finds: tuple[Find, ...]
+    reader: Any
+
+    def values(self, asked: Asked) -> list[Any]:
+        """As the driver takes them."""
+        return [find(asked) for find in self.finds]
+
+
+class Forms:
+    """The statements of one kind by form; those that were asked for longest ago are forgotten."""
+
+    def __init__(self, make: Callable[..., tuple[AnySelect, Any]]) -> None:
+        self._make = make
+        self._kept: OrderedDict[Hashable, Prepared] = OrderedDict()
+
+    def find(self, form: Hashable, asked: Asked, *arguments: Any) -> Prepared:
+        """The statement of this form; `make(asked, *arguments)` makes it, and what reads its rows."""
+        found = self._kept.get(form)
+        if found is None:
+            found = self._kept[form] = _prepare(*self._make(asked, *arguments), asked)
+            if len(self._kept) > FORMS_KEPT_MAX:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(form)
+        return found
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._kept.clear()
+
+
+def _prepare(query: AnySelect, reader: Any, asked: Asked) -> Prepared:
+    compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    names = compiled.positiontup or []
+    for name in names:
+        if compiled.binds[name].value != _FIND[name](asked):
+            raise ValueError(f"the parameter {name} of a statement that is kept has another meaning than its name")
+    return Prepared(str(compiled), tuple(_FIND[name] for name in names), reader)
