@@ -8,11 +8,11 @@ from resolvers.context import Context
 from trailcast.access.principal import Principal
 from trailcast.errors import BadUserInput, NotFound
 from trailcast.ledger.columns import Selection
+from trailcast.ledger.json_rows import Shape, WrittenPage
 from trailcast.ledger.reader import count_events, read_event, read_page, write_page
-from trailcast.ledger.written import Shape
 from trailcast.live.feed import Start
 from trailcast.live.subscription import Subscription
-from trailcast.records import Count, EventFilter, EventRecord, OrderDirection, Page, PageRequest, WrittenPage
+from trailcast.records import Count, EventFilter, EventRecord, OrderDirection, Page, PageRequest
 
 
 async def list_events(

@@ -9,6 +9,7 @@ from strawberry.types.info import Info
 from resolvers import activity
 from resolvers.context import Context
 from trailcast import records
+from trailcast.ledger.json_rows import WrittenPage
 
 T = TypeVar("T")
 COUNT_DEFAULT = 10_000
@@ -73,18 +74,18 @@ class Connection(Generic[T]):
     description="A page of the log in order of sequence. It holds what the caller may see and nothing else.",
 )
 class LogConnection(Generic[T]):
-    page: strawberry.Private[records.Page[Any] | records.WrittenPage | None]
+    page: strawberry.Private[records.Page[Any] | WrittenPage | None]
     wanted: strawberry.Private[records.EventFilter]
 
     @strawberry.field(description="The items with their cursors, at most 200.")
     def edges(self) -> list[Edge[T]]:
         page = self.page
-        return _written(page) if isinstance(page, records.WrittenPage) else page.edges if page else []  # type: ignore[return-value]
+        return _written(page) if isinstance(page, WrittenPage) else page.edges if page else []  # type: ignore[return-value]
 
     @strawberry.field(description="The items alone, at most 200.")
     def nodes(self) -> list[T]:
         page = self.page
-        return _written(page) if isinstance(page, records.WrittenPage) else page.nodes if page else []
+        return _written(page) if isinstance(page, WrittenPage) else page.nodes if page else []
 
     @strawberry.field(description="Where this page stands.")
     def page_info(self) -> PageInfo:
@@ -101,6 +102,6 @@ class LogConnection(Generic[T]):
         return await activity.count(info.context, self.wanted, up_to)  # type: ignore[return-value]
 
 
-def _written(page: records.WrittenPage) -> Any:
+def _written(page: WrittenPage) -> Any:
     """The items, which were asked for either as nodes or as edges: they stand in the answer as they are."""
     return Fragment(page.items)

@@ -106,8 +106,9 @@ def world(templates: World) -> World:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """Settings for the test's database: tests override some with `settings.model_copy(update=…)`."""
-    return Settings(database_url=database_url, port=0, tick_ms=200, sign_in_failures_max=1_000_000)
+    """Settings for the test's database: tests override some with `settings.model_copy(update=…)`. Who calls is looked up for every
+    request, so that a test need not wait for what it changed; that it is remembered has tests of its own."""
+    return Settings(database_url=database_url, port=0, tick_ms=200, sign_in_failures_max=1_000_000, sign_in_cache_ms=0)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from trailcast.doors.graphql import REQUEST_ID, GraphQLDoor
 from trailcast.doors.headers import with_headers
 from trailcast.doors.health import Health
 from trailcast.doors.proxies import Proxies
+from trailcast.doors.recent import RecentSignIns
 from trailcast.doors.services import Services
 from trailcast.doors.sockets import Sockets
 from trailcast.errors import ConfigurationError, Unavailable
@@ -40,7 +41,7 @@ from trailcast.ledger.condition import Condition
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
 from trailcast.live.counters import Counters
-from trailcast.live.doorbell import Doorbell
+from trailcast.live.doorbell import Doorbell, Ears
 from trailcast.live.feed import Feed
 from trailcast.live.hub import Hub
 from trailcast.live.listener import make_bells
@@ -77,7 +78,8 @@ class Server:
         counters = Counters()
         hub = Hub(database, tick_ms=settings.tick_ms, page_size=settings.feed_page_size, counters=counters)
         bell, *others = make_bells(settings.broadcast_url, settings.database_url, counters)
-        doorbell = Doorbell(bell, hub, *others)
+        recent = RecentSignIns(settings.sign_in_cache_ms / 1000, settings.callers_max, self._clock, self._monotonic)
+        doorbell = Doorbell(bell, Ears(recent, hub), *others)
         writers = Writers(
             database,
             doorbell.ring,
@@ -94,7 +96,7 @@ class Server:
 
             sign_in = make_sign_in(settings, self._clock, partial(read_jwks, settings))
         follow_ups = FollowUps(database, writers, settings, self._monotonic)
-        authenticator = Authenticator(principals, sign_in, Attempts(settings, self._monotonic), follow_ups)
+        authenticator = Authenticator(principals, sign_in, Attempts(settings, self._monotonic), follow_ups, recent)
         admission = Admission(settings.sockets_per_principal_max)
         services = Services(
             settings, self._clock, database, principals, authenticator, writers, feed, doorbell, counters, admission,

@@ -331,14 +331,6 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenPage:
-    """A page whose items are finished: a JSON list, as one text."""
-
-    items: str
-    page_info: PageInfo
-
-
-@dataclass(frozen=True, slots=True)
 class Count:
     """`count` is exact, or the bound at which counting stopped."""
 

@@ -215,6 +215,13 @@ class Settings(BaseSettings):
         description="Sign-ins from one client address that may fail in a window; further ones are `RATE_LIMITED`, good ones never.",
     )
     sign_in_failures_window_s: float = Field(60, ge=1, le=86_400, description="That window, in seconds.")
+    sign_in_cache_ms: int = Field(
+        500,
+        ge=0,
+        le=800,
+        description="How long what was found for a credential serves further requests, in milliseconds, unless the doorbell says that "
+        "access changed: the bound by which a right that ended is gone where no bell is heard. 0 looks up for every request.",
+    )
     trusted_proxies: str = Field(
         "",
         description="Proxies whose `X-Forwarded-For` is believed: addresses and networks, separated by commas. Unset: none.",

@@ -16,7 +16,7 @@ from strawberry.utils.str_converters import to_snake_case
 from schema.execution.compiled import EXECUTOR, KEPT, CompilingExecutor, Kept, conditions_of
 from schema.execution.shaping import shape_of_items
 from trailcast.ledger.columns import Selection
-from trailcast.ledger.written import Shape
+from trailcast.ledger.json_rows import Shape
 
 
 class PageSelection(NamedTuple):

@@ -1,4 +1,4 @@
-"""From what a document selects of a list's items to the shape in which PostgreSQL writes them (`trailcast.ledger.written`).
+"""From what a document selects of a list's items to the shape in which PostgreSQL writes them (`trailcast.ledger.json_rows`).
 
 Whatever is an attribute of a record, or a thing or a list made of such, has a shape. What has arguments, waits, or is worked out in
 Python has none, nor has a list that is asked for as `nodes` and as `edges` at once, or under several names: those are read into
@@ -21,7 +21,7 @@ from graphql.execution.collect_fields import FieldDetails
 from strawberry.types.field import StrawberryField
 
 from schema.execution.compiled import DEFINITION, CompilingExecutor, NotCompiled
-from trailcast.ledger.written import Field, Shape, is_writable
+from trailcast.ledger.json_rows import Field, Shape, is_writable
 
 ITEMS = ("nodes", "edges")
 

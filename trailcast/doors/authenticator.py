@@ -2,11 +2,14 @@
 
 In this order: first the look-up, then, and only for a bad credential, the limit of its address. A good one passes whatever others
 do from the same address, which may be an office or a proxy. Whoever is over the limit is told RATE_LIMITED instead of
-UNAUTHENTICATED, and learns nothing besides. A call without a credential is no attempt.
+UNAUTHENTICATED, and learns nothing besides. A call without a credential is no attempt. A socket is looked up when it comes and for each of its operations; requests that
+come within a moment of each other share a look-up (`trailcast.doors.recent`).
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
 
 from resolvers.context import ClientAddress
 from resolvers.principals import Principals
@@ -14,29 +17,43 @@ from trailcast.access.principal import Failure, Identity, Presented, Principal
 from trailcast.doors.attempts import Attempts
 from trailcast.doors.credentials import read_credentials
 from trailcast.doors.follow_ups import FollowUps
+from trailcast.doors.recent import RecentSignIns, SignedIn
 from trailcast.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from trailcast.access.sign_in import SignIn
 
 
-class SignedIn(NamedTuple):
-    """A credential that counts, and for whom."""
-
-    credentials: Presented
-    principal: Principal
-
-
 class Authenticator:
     """One per process."""
 
     def __init__(
-        self, principals: Principals, sign_in: "SignIn | None", attempts: Attempts, follow_ups: FollowUps
+        self,
+        principals: Principals,
+        sign_in: "SignIn | None",
+        attempts: Attempts,
+        follow_ups: FollowUps,
+        recent: RecentSignIns,
     ) -> None:
+        self.recent = recent
         self._principals = principals
         self.sign_in = sign_in
         self._attempts = attempts
         self._follow_ups = follow_ups
+
+    async def recognize(self, headers: Headers, client: ClientAddress) -> SignedIn | None:
+        """As `authenticate`, for one request; whoever signed in with the same headers a moment ago is not looked up again."""
+        recent = self.recent
+        key = recent.key_of(headers.raw)
+        if key is None:
+            return await self.authenticate(headers, client)
+        signed_in = recent.find(key)
+        if signed_in is None:
+            changes = recent.changes
+            signed_in = await self.authenticate(headers, client)
+            if signed_in is not None:
+                recent.keep(key, signed_in, changes)
+        return signed_in
 
     async def authenticate(self, presented: Mapping[str, object], client: ClientAddress) -> SignedIn | None:
         """Whom headers, or the payload of `connection_init`, speak for; None where they hold no credential.

@@ -111,7 +111,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         """The context of one request, which counts from here on. Raises RateLimited, and Unauthenticated for a credential that
         does not count."""
         client = self._services.client_address(request.scope, request.headers)
-        signed_in = await self._services.authenticator.authenticate(request.headers, client)
+        signed_in = await self._services.authenticator.recognize(request.headers, client)
         credentials, principal = signed_in or (None, None)
         caller = Caller(self._services.principals, credentials, memo=True, principal=principal)
         request.state.allowance = allowance = self._services.allowances.of(principal, client.ip_address)

@@ -22,8 +22,8 @@ from trailcast.ledger.columns import EVERYTHING, EventRows, Selection, comment_r
 from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
 from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, form_of_filter, holds_text
+from trailcast.ledger.json_rows import NotWritable, Shape, WrittenPage, select_written
 from trailcast.ledger.prepared import Asked, Forms, by_name
-from trailcast.ledger.written import NotWritable, Shape, select_written
 from trailcast.records import (
     CommentRecord,
     Count,
@@ -34,7 +34,6 @@ from trailcast.records import (
     Page,
     PageInfo,
     PageRequest,
-    WrittenPage,
 )
 
 LOGS_PREPARED_MAX = 1000  # followed logs whose statement is kept
@@ -86,18 +85,18 @@ def _form_of_page(asked: Asked) -> tuple[object, ...]:
 
 def _make_page(asked: Asked, selection: Selection) -> tuple[AnySelect, EventRows]:
     rows = rows_for(asked.scope, asked.wanted, selection)
-    return _paged(rows.select(), asked), rows
+    query = rows.select().where(*conditions(asked.scope, asked.wanted, by_name))
+    return _paged(query, asked.request), rows
 
 
 def _make_written_page(asked: Asked, shape: Shape) -> tuple[AnySelect, None]:
-    return _paged(select_written(asked.scope, shape, by_name), asked), None
+    query = select_written(asked.scope, shape, by_name).where(*conditions(asked.scope, asked.wanted, by_name))
+    return _paged(query, asked.request), None
 
 
-def _paged(query: AnySelect, asked: Asked) -> AnySelect:
+def _paged(query: AnySelect, request: PageRequest) -> AnySelect:
     """The rows of a page, and one more."""
-    scope, wanted, request = asked
     ascending = request.direction is OrderDirection.ASC
-    query = query.where(*conditions(scope, wanted, by_name))
     for name, bound, beyond in (("after", request.after, ascending), ("before", request.before, not ascending)):
         if bound is not None:
             place = by_name(name, bound, BigInteger())

@@ -35,6 +35,25 @@ class Ear(Protocol):
     def heard_resync(self) -> None: ...
 
 
+class Ears:
+    """Several that hear the same, in their order."""
+
+    def __init__(self, *ears: Ear) -> None:
+        self._ears = ears
+
+    def heard_log(self, workspace_id: UUID, sequence: int) -> None:
+        for ear in self._ears:
+            ear.heard_log(workspace_id, sequence)
+
+    def heard_access(self, workspace_id: UUID) -> None:
+        for ear in self._ears:
+            ear.heard_access(workspace_id)
+
+    def heard_resync(self) -> None:
+        for ear in self._ears:
+            ear.heard_resync()
+
+
 class Doorbell:
     """One per process: rings one bell, and hears that one and the others. `ring` never waits and never fails."""
 

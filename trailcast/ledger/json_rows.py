@@ -24,6 +24,7 @@ from models.base import AnySelect
 from trailcast.access.scope import Bind, BoardSet, Scope, by_value
 from trailcast.ledger.columns import CLIENT_ADDRESS, BoardRow, TaskBoardRow, TaskRow, joined
 from trailcast.ledger.cursor import DIGEST_BYTES, LOG, VERSION
+from trailcast.records import PageInfo
 
 MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
 NULL = "null"
@@ -50,6 +51,14 @@ class Shape:
     """What an answer holds of a thing, in its order."""
 
     fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPage:
+    """A page whose items are finished: a JSON list, as one text."""
+
+    items: str
+    page_info: PageInfo
 
 
 # What a text is put together of: what is always the same, and what PostgreSQL finds.
