@@ -14,7 +14,8 @@ from tests.layout.tree import modules
 ENGINE = ("schema", "resolvers", "trailcast")
 
 UNSCOPED_READS = {
-    "trailcast/ledger/append.py:_known_keys": "idempotency keys, under the lock of the head: the writer's own retries",
+    "trailcast/ledger/arrays.py:<module>": "idempotency keys, under the lock of the head: the writer's own retries",
+    "trailcast/ledger/arrays.py:_insert": "writes them",
     "trailcast/ledger/columns.py:EventRows.select": "the SELECT list; who calls it adds the WHERE and is held to this law",
     "trailcast/ledger/filters.py:first_since": "turns a time into a sequence: a bound, not an event",
     "trailcast/ledger/metrics.py:_labelled": "names the newest event of groups that its caller counted under the predicate",

@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from models import Event
 from tests.ledger.drafts import draft, empty_log, is_waiting_for_lock, last_sequence, read_log
 from tests.support.waiting import until
 from tests.support.world import World
 from trailcast.errors import NotFound
 from trailcast.ledger.admin import create_workspace
 from trailcast.ledger.append import Appended, Receipt, Submission, append
+from trailcast.ledger.arrays import COLUMNS
 from trailcast.ledger.database import Database, driver_url
 from trailcast.records import EventDraft
 from trailcast.settings import Settings
@@ -189,6 +191,10 @@ async def test_a_workspace_that_does_not_exist_takes_no_event(
         async with database.writing([UUID(world.acme), nowhere := uuid4()]) as connection:
             await append(connection, [Submission([draft(world.acme), draft(nowhere)])])
     assert await last_sequence(owner, world.acme) == before
+
+
+def test_a_row_has_a_value_for_every_column() -> None:
+    assert sorted(COLUMNS) == sorted(column.name for column in Event.__table__.columns)
 
 
 async def test_history_outlives_what_it_is_about(database: Database, owner: asyncpg.Connection, world: World) -> None:

@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy import event, exc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.ledger.drafts import draft, empty_log, is_waiting_for_lock, last_sequence, read_log
+from tests.support.clients import Statements
 from tests.support.waiting import until
 from trailcast.errors import NotFound, Unavailable
 from trailcast.ledger.append import Appended, Receipt
+from trailcast.ledger.arrays import LOCK_HEADS, MOVE_HEADS_AND_INSERT
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
 from trailcast.settings import Settings
@@ -28,8 +29,6 @@ class Journal(Database):
     def __init__(self, url: str, settings: Settings) -> None:
         super().__init__(url, settings)
         self.entries: list[object] = []
-        self.inserts = 0
-        event.listen(self.writer.sync_engine, "before_cursor_execute", self._note)
 
     @asynccontextmanager
     async def writing(self, workspace_ids: Iterable[UUID]) -> AsyncGenerator[AsyncConnection]:
@@ -43,9 +42,6 @@ class Journal(Database):
 
     def ring(self, ends: dict[UUID, int]) -> None:
         self.entries.append(dict(ends))
-
-    def _note(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        self.inserts += statement.startswith("INSERT INTO events")
 
 
 @pytest.fixture
@@ -93,10 +89,11 @@ async def test_a_lone_writer_has_a_transaction_of_its_own_and_rings_after_the_co
 async def test_callers_that_come_together_share_one_commit_one_insert_and_one_ring(
     writers: Writers, journal: Journal, log: UUID, owner: asyncpg.Connection
 ) -> None:
-    receipts = await asyncio.gather(*(writers.append([draft(log, str(number))]) for number in range(CALLERS)))
+    with Statements(journal) as statements:
+        receipts = await asyncio.gather(*(writers.append([draft(log, str(number))]) for number in range(CALLERS)))
     assert [receipt.appended for receipt in receipts] == [[Appended(number + 1)] for number in range(CALLERS)]
     assert journal.entries == ["commit", {log: CALLERS}]
-    assert journal.inserts == 1
+    assert statements.texts == [LOCK_HEADS, MOVE_HEADS_AND_INSERT]
     assert await read_log(owner, log) == [(number + 1, str(number)) for number in range(CALLERS)]
 
 
@@ -138,7 +135,7 @@ async def test_what_the_database_refuses_fails_alone(
     assert isinstance(first, Receipt)
     assert isinstance(last, Receipt)
     assert (first.appended, last.appended) == ([Appended(1)], [Appended(2)])
-    assert isinstance(refused, NotFound if bad == "workspace" else exc.DBAPIError)
+    assert isinstance(refused, NotFound if bad == "workspace" else asyncpg.PostgresError)
     assert await read_log(owner, log) == [(1, "one"), (2, "two")]
     # The group, then each of its members.
     assert journal.entries == ["rollback", "commit", {log: 1}, "rollback", "commit", {log: 2}]

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import asyncpg
 import httpx
 from sqlalchemy import event
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,6 +16,8 @@ from trailcast.ledger.database import Database
 
 SUBPROTOCOL = "graphql-transport-ws"
 RECEIVE_TIMEOUT_S = 15.0
+# What begins and ends transactions, and what the driver asks on a new connection when it meets a type that it does not know.
+ASIDE = re.compile(r"^(BEGIN|COMMIT|ROLLBACK|SET)\b|set_config\('jit'|typeinfo_tree")
 
 
 def take_request_ids(errors: Iterable[dict[str, Any]]) -> set[str]:
@@ -122,15 +125,17 @@ async def open_socket(url: str, token: str | None = None, **payload: Any) -> Asy
 
 
 class Statements:
-    """The statements of a database while the block runs."""
+    """The statements of a database while the block runs, those too that go past SQLAlchemy; not those ASIDE."""
 
     def __init__(self, database: Database) -> None:
         self._engines = tuple(engine.sync_engine for engine in database.engines)
+        self._drivers: set[asyncpg.Connection] = set()
         self.texts: list[str] = []
 
     def __enter__(self) -> Self:
         for engine in self._engines:
             event.listen(engine, "before_cursor_execute", self._note)
+            event.listen(engine, "checkout", self._note_driver)
         return self
 
     def __exit__(
@@ -138,6 +143,9 @@ class Statements:
     ) -> None:
         for engine in self._engines:
             event.remove(engine, "before_cursor_execute", self._note)
+            event.remove(engine, "checkout", self._note_driver)
+        for driver in self._drivers:
+            driver.remove_query_logger(self._note_raw)
 
     def of(self, table: str) -> list[str]:
         """Those that read or write this table."""
@@ -145,3 +153,12 @@ class Statements:
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         self.texts.append(statement)
+
+    def _note_driver(self, connection: Any, _record: object, _proxy: object) -> None:
+        # What SQLAlchemy runs is prepared first, and such statements the driver does not tell of: nothing is noted twice.
+        self._drivers.add(connection.driver_connection)
+        connection.driver_connection.add_query_logger(self._note_raw)
+
+    def _note_raw(self, logged: asyncpg.connection.LoggedQuery) -> None:
+        if not ASIDE.search(logged.query):
+            self.texts.append(logged.query)

@@ -2,8 +2,8 @@
 
 In this order: first the look-up, then, and only for a bad credential, the limit of its address. A good one passes whatever others
 do from the same address, which may be an office or a proxy. Whoever is over the limit is told RATE_LIMITED instead of
-UNAUTHENTICATED, and learns nothing besides. A call without a credential is no attempt. A socket is looked up when it comes and for each of its operations; requests that
-come within a moment of each other share a look-up (`trailcast.doors.recent`).
+UNAUTHENTICATED, and learns nothing besides. A call without a credential is no attempt. A socket is looked up when it
+comes and for each of its operations; requests that come within a moment of each other share a look-up (`trailcast.doors.recent`).
 """
 
 from collections.abc import Mapping

@@ -9,17 +9,19 @@ What is not decided here: who may write what (`resolvers.log`), and when the doo
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, tuple_, update
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from models import Event, Head
 from trailcast.errors import NotFound
-from trailcast.records import Actor, ActorKind, EventDraft, Problem, ProblemCode
+from trailcast.ledger.arrays import FIND_KEYS, LOCK_HEADS, MOVE_HEADS_AND_INSERT, Row, columns_of
+from trailcast.ledger.database import dumps
+from trailcast.ledger.lanes import driver_of
+from trailcast.records import ActorKind, EventDraft, Problem, ProblemCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class Appended:
 
     sequence: int
     replayed: bool = False
+    # Those of an event that was written now.
+    id: UUID | None = field(default=None, compare=False)
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Receipt:
 
 
 Key = tuple[UUID, str]
+_NOBODY = (None,) * 4
 
 
 class _Head:
@@ -70,54 +76,44 @@ async def append(
 ) -> list[Receipt]:
     """Write what can be written, in the caller's transaction; a receipt for each submission, in order.
 
-    `recorded_at` (one time per draft, not falling) is for importing history into an empty log; otherwise the database's
-    clock says when. Raises NotFound for a workspace without a head.
+    Two statements, and one more where there are idempotency keys, however many events there are. `recorded_at` (one time per draft,
+    not falling) is for importing history into an empty log; otherwise the database's clock says when. Raises NotFound for a workspace
+    without a head.
     """
+    driver = driver_of(connection)
     drafts = [draft for submission in submissions for draft in submission.drafts]
-    heads = await _lock_heads(connection, {draft.workspace_id for draft in drafts})
-    known = await _known_keys(connection, drafts)
+    heads = await _lock_heads(driver, {draft.workspace_id for draft in drafts})
+    known = await _known_keys(driver, drafts)
     times = iter(recorded_at) if recorded_at is not None else None
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     receipts = [_number(submission, heads, known, rows, times) for submission in submissions]
     if rows:
-        await connection.execute(insert(Event), rows)
-        await _move_heads(connection, heads)
+        moved = [(workspace_id, head.sequence, head.created_at) for workspace_id, head in heads.items() if head.moved]
+        await driver.execute(MOVE_HEADS_AND_INSERT, *zip(*moved, strict=True), *columns_of(rows))
     return receipts
 
 
-async def _lock_heads(connection: AsyncConnection, workspace_ids: set[UUID]) -> dict[UUID, _Head]:
-    query = (
-        select(Head.workspace_id, Head.last_sequence, Head.last_created_at, func.clock_timestamp())
-        .where(Head.workspace_id.in_(workspace_ids))
-        .order_by(Head.workspace_id)
-        .with_for_update()
-    )
-    heads = {row[0]: _Head(row[1], row[2], row[3]) for row in await connection.execute(query)}
+async def _lock_heads(driver: asyncpg.Connection, workspace_ids: set[UUID]) -> dict[UUID, _Head]:
+    heads = {row[0]: _Head(row[1], row[2], row[3]) for row in await driver.fetch(LOCK_HEADS, workspace_ids)}
     if len(heads) != len(workspace_ids):
         raise NotFound("There is no such workspace.")
     return heads
 
 
-async def _known_keys(connection: AsyncConnection, drafts: Iterable[EventDraft]) -> dict[Key, tuple[int, bytes]]:
+async def _known_keys(driver: asyncpg.Connection, drafts: Iterable[EventDraft]) -> dict[Key, tuple[int, bytes]]:
     """Sequence and content of the events that hold one of the drafts' keys."""
     keys = {(draft.workspace_id, draft.idempotency_key) for draft in drafts if draft.idempotency_key is not None}
     if not keys:
         return {}
-    rows = await connection.execute(
-        select(Event.workspace_id, Event.idempotency_key, Event.sequence, Event.content_sha256).where(
-            tuple_(Event.workspace_id, Event.idempotency_key).in_(keys)
-        )
-    )
-    return {
-        (workspace, key): (sequence, content or b"") for workspace, key, sequence, content in rows if key is not None
-    }
+    rows = await driver.fetch(FIND_KEYS, *zip(*keys, strict=True))
+    return {(workspace_id, key): (sequence, content or b"") for workspace_id, key, sequence, content in rows}
 
 
 def _number(
     submission: Submission,
     heads: dict[UUID, _Head],
     known: dict[Key, tuple[int, bytes]],
-    rows: list[dict[str, object]],
+    rows: list[Row],
     times: Iterator[datetime] | None,
 ) -> Receipt:
     """Give each draft its number, or find it written already. Touches nothing if any key stands for other content."""
@@ -130,9 +126,11 @@ def _number(
         if key is not None and key in known:
             appended.append(Appended(known[key][0], replayed=True))
             continue
-        sequence, created_at = heads[draft.workspace_id].take(next(times) if times is not None else None)
-        rows.append(_row(draft, sequence, created_at))
-        appended.append(Appended(sequence))
+        own_time = next(times) if times is not None else None
+        sequence, created_at = heads[draft.workspace_id].take(own_time)
+        event_id = uuid7()
+        rows.append(_row(draft, sequence, event_id, own_time))
+        appended.append(Appended(sequence, id=event_id, created_at=created_at))
         if key is not None:
             known[key] = (sequence, draft.content_sha256 or b"")
     return Receipt(appended=appended)
@@ -153,48 +151,17 @@ def _conflicts(submission: Submission, known: dict[Key, tuple[int, bytes]]) -> l
     return problems
 
 
-async def _move_heads(connection: AsyncConnection, heads: dict[UUID, _Head]) -> None:
-    for workspace_id, head in heads.items():
-        if head.moved:
-            await connection.execute(
-                update(Head)
-                .where(Head.workspace_id == workspace_id)
-                .values(last_sequence=head.sequence, last_created_at=head.created_at)
-            )
-
-
-def _row(draft: EventDraft, sequence: int, created_at: datetime) -> dict[str, object]:
+def _row(draft: EventDraft, sequence: int, event_id: UUID, created_at: datetime | None) -> Row:
+    """The values of COLUMNS."""
     actor, behalf = draft.actor, draft.on_behalf_of
-    return {
-        "workspace_id": draft.workspace_id,
-        "sequence": sequence,
-        "id": uuid7(),
-        "created_at": created_at,
-        "occurred_at": draft.occurred_at or created_at,
-        "event_type": draft.event_type,
-        "category": draft.category,
-        "action": draft.action,
-        "outcome": draft.outcome.value,
-        "message": draft.message,
-        **_actor_columns("actor", actor),
-        "agent_id": actor.id if actor.kind is ActorKind.AGENT else None,
-        "user_id": actor.id if actor.kind is ActorKind.USER else None,
-        **_actor_columns("on_behalf_of", behalf),
-        "board_id": draft.board_id,
-        "task_id": draft.task_id,
-        "entity_type": draft.entity_type,
-        "entity_id": draft.entity_id,
-        "entity_name": draft.entity_name,
-        "changes": draft.changes,
-        "metadata": draft.metadata,
-        "ip_address": draft.ip_address,
-        "user_agent": draft.user_agent,
-        "correlation_id": draft.correlation_id,
-        "idempotency_key": draft.idempotency_key,
-        "content_sha256": draft.content_sha256,
-    }
-
-
-def _actor_columns(prefix: str, actor: Actor | None) -> dict[str, object]:
-    values = (actor.kind.value, actor.id, actor.name, actor.role) if actor else (None,) * 4
-    return {f"{prefix}_{name}": value for name, value in zip(("kind", "id", "name", "role"), values, strict=True)}
+    kind = actor.kind
+    return (
+        draft.workspace_id, sequence, event_id, created_at, draft.occurred_at, draft.event_type, draft.category, draft.action,
+        draft.outcome.value, draft.message,
+        kind.value, actor.id, actor.name, actor.role,
+        actor.id if kind is ActorKind.AGENT else None, actor.id if kind is ActorKind.USER else None,
+        *(_NOBODY if behalf is None else (behalf.kind.value, behalf.id, behalf.name, behalf.role)),
+        draft.board_id, draft.task_id, draft.entity_type, draft.entity_id, draft.entity_name,
+        dumps(draft.changes), dumps(draft.metadata),
+        draft.ip_address, draft.user_agent, draft.correlation_id, draft.idempotency_key, draft.content_sha256,
+    )  # fmt: skip
