@@ -1,18 +1,20 @@
 """What the write mutations take and give back."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.types.arguments import InputContext
 
 from schema.activity_event import ActivityEvent, EntityInput
 from schema.actor import ActorInput
-from schema.scalars import given
 from schema.task_comment import TaskComment
 from trailcast.records import EventInput, FieldChange, Outcome, ProblemCode
 
 OPTIONAL: Any = strawberry.UNSET
+ABSENT: Mapping[str, Any] = {}
 
 
 @strawberry.input(description="One field that changed. Values under secret keys are replaced before they are stored.")
@@ -105,21 +107,40 @@ class AddTaskCommentPayload:
 
 
 def decode_input(value: LogActivityInput) -> EventInput:
-    """The record that the input stands for."""
-    plain = {
-        name: given(getattr(value, name))
-        for name in EventInput.__dataclass_fields__
-        if hasattr(value, name) and name != "changes"
-    }
-    entity, actor, behalf = given(value.entity), given(value.actor), given(value.on_behalf_of)
-    changes = given(value.changes) or []
+    """The record that the input stands for, which is what has been made of it already."""
+    return cast("EventInput", value)
+
+
+def _event_input(_kind: type, value: Mapping[str, Any], _context: InputContext) -> EventInput:
+    """What graphql-core has coerced, as a record. strawberry would make an object of each input, field by field, to be copied from."""
+    given = value.get
+    entity, actor, behalf = given("entity") or ABSENT, given("actor") or ABSENT, given("onBehalfOf") or ABSENT
     return EventInput(
-        **plain,
-        entity_type=entity.type if entity else None,
-        entity_id=entity.id if entity else None,
-        changes=tuple(FieldChange(change.path, given(change.before), given(change.after)) for change in changes),
-        actor_kind=actor.kind if actor else None,
-        actor_id=actor.id if actor else None,
-        on_behalf_of_kind=behalf.kind if behalf else None,
-        on_behalf_of_id=behalf.id if behalf else None,
+        event_type=value["eventType"],
+        action=given("action"),
+        outcome=given("outcome"),
+        message=given("message"),
+        board_id=given("boardId"),
+        task_id=given("taskId"),
+        entity_type=entity.get("type"),
+        entity_id=entity.get("id"),
+        entity_name=given("entityName"),
+        changes=tuple(
+            [
+                FieldChange(change["path"], change.get("before"), change.get("after"))
+                for change in given("changes") or ()
+            ]
+        ),
+        metadata=given("metadata"),
+        occurred_at=given("occurredAt"),
+        correlation_id=given("correlationId"),
+        idempotency_key=given("idempotencyKey"),
+        actor_kind=actor.get("kind"),
+        actor_id=actor.get("id"),
+        on_behalf_of_kind=behalf.get("kind"),
+        on_behalf_of_id=behalf.get("id"),
+        client_mutation_id=given("clientMutationId"),
     )
+
+
+LogActivityInput.__strawberry_definition__.from_input = _event_input  # type: ignore[attr-defined]

@@ -41,12 +41,13 @@ class Mutation:
         info: Info[Context, None],
         input: Annotated[LogActivityInput, strawberry.argument(description="The event.")],  # noqa: A002
     ) -> LogActivityPayload:
-        logged = await log.log_activity(info.context, decode_input(input), payload_selection(info, "event"))
+        event = decode_input(input)
+        logged = await log.log_activity(info.context, event, payload_selection(info, "event"))
         return LogActivityPayload(
             event=logged.event,  # type: ignore[arg-type]
             replayed=logged.replayed,
             errors=_errors(logged.problems, "input"),
-            client_mutation_id=given(input.client_mutation_id),
+            client_mutation_id=event.client_mutation_id,
         )
 
     @strawberry.mutation(description="Append up to 1000 events, all or none.")

@@ -127,7 +127,7 @@ class User:
     is_deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FieldChange:
     path: str
     before: Any = None
@@ -154,9 +154,12 @@ class ActorRef:
     id: UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class EventInput:
-    """One event as a caller hands it in: nothing checked yet but the types."""
+    """One event as a caller hands it in: nothing checked yet but the types. `client_mutation_id` is the caller's own, and not stored.
+
+    Not frozen, as drafts and records are not: a batch builds a thousand, and a frozen `__init__` costs three times as much.
+    """
 
     event_type: str
     action: str | None = None
@@ -176,9 +179,10 @@ class EventInput:
     actor_id: str | None = None
     on_behalf_of_kind: ActorKind | None = None
     on_behalf_of_id: str | None = None
+    client_mutation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class EventDraft:
     """One event, checked, redacted and resolved, ready to be numbered. Shapes and bounds as PRODUCT's table has them."""
 
@@ -207,7 +211,7 @@ class EventDraft:
 
 @dataclass(slots=True, eq=False)
 class EventRecord:
-    """One event as it was read. Not frozen: a page builds hundreds, and a frozen `__init__` costs three times as much."""
+    """One event as it was read. Not frozen, as above."""
 
     workspace_id: UUID
     sequence: int

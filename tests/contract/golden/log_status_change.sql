@@ -1,20 +1,23 @@
-INSERT INTO events (workspace_id, sequence, id, created_at, occurred_at, event_type, category, action, outcome, message, actor_kind, actor_id, actor_name, actor_role, agent_id, user_id, on_behalf_of_kind, on_behalf_of_id, on_behalf_of_name, on_behalf_of_role, board_id, task_id, entity_type, entity_id, entity_name, changes, metadata, ip_address, user_agent, correlation_id, idempotency_key, content_sha256)
-  VALUES ($1::UUID, $2::BIGINT, $3::UUID, $4::TIMESTAMP WITH TIME ZONE, $5::TIMESTAMP WITH TIME ZONE, $6::VARCHAR COLLATE "C", $7::VARCHAR, $8::VARCHAR, $9::VARCHAR, $10::VARCHAR, $11::VARCHAR, $12::UUID, $13::VARCHAR, $14::VARCHAR, $15::UUID, $16::UUID, $17::VARCHAR, $18::UUID, $19::VARCHAR, $20::VARCHAR, $21::UUID, $22::UUID, $23::VARCHAR, $24::VARCHAR, $25::VARCHAR, $26::JSONB, $27::JSONB, $28::VARCHAR, $29::VARCHAR, $30::VARCHAR, $31::VARCHAR, $32::BYTEA);
 SELECT $1::VARCHAR AS kind, tasks.id AS id, tasks.title AS name, CAST(NULL AS TEXT) AS extra, tasks.board_id AS board_id, tasks.is_deleted AS is_deleted
   FROM tasks
   WHERE tasks.workspace_id = $2::UUID
   AND tasks.id IN ($3::UUID);
+SELECT event.workspace_id, event.idempotency_key, event.sequence, event.content_sha256
+  FROM unnest($1::uuid[], $2::text[]) AS asked (workspace_id, idempotency_key)
+  JOIN events AS event ON event.workspace_id = asked.workspace_id
+  AND event.idempotency_key = asked.idempotency_key;
 SELECT events.sequence, events.action, events.board_id, events.category, events.entity_name, events.entity_type, events.outcome, events.metadata, events.changes, events.actor_kind, events.actor_id, events.actor_name, events.actor_role
   FROM events
   WHERE events.workspace_id = $1::UUID
   AND events.agent_id = $2::UUID
   AND events.sequence IN ($3::BIGINT);
-SELECT events.workspace_id, events.idempotency_key, events.sequence, events.content_sha256
-  FROM events
-  WHERE (events.workspace_id, events.idempotency_key) IN (($1, $2));
-SELECT heads.workspace_id, heads.last_sequence, heads.last_created_at, clock_timestamp() AS clock_timestamp_1
+SELECT workspace_id, last_sequence, last_created_at, clock_timestamp()
   FROM heads
-  WHERE heads.workspace_id IN ($1::UUID)
-  ORDER BY heads.workspace_id FOR UPDATE;
-UPDATE heads SET last_sequence=$1::BIGINT, last_created_at=$2::TIMESTAMP WITH TIME ZONE
-  WHERE heads.workspace_id = $3::UUID;
+  WHERE workspace_id = ANY ($1::uuid[])
+  ORDER BY workspace_id FOR UPDATE;
+WITH head (workspace_id, sequence, created_at) AS MATERIALIZED ( SELECT *
+  FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) ), moved AS ( UPDATE heads SET last_sequence = head.sequence, last_created_at = head.created_at
+  FROM head
+  WHERE heads.workspace_id = head.workspace_id ) INSERT INTO events (workspace_id, sequence, id, created_at, occurred_at, event_type, category, action, outcome, message, actor_kind, actor_id, actor_name, actor_role, agent_id, user_id, on_behalf_of_kind, on_behalf_of_id, on_behalf_of_name, on_behalf_of_role, board_id, task_id, entity_type, entity_id, entity_name, changes, metadata, ip_address, user_agent, correlation_id, idempotency_key, content_sha256) SELECT event.workspace_id, event.sequence, event.id, coalesce(event.created_at, head.created_at), coalesce(event.occurred_at, event.created_at, head.created_at), event.event_type, event.category, event.action, event.outcome, event.message, event.actor_kind, event.actor_id, event.actor_name, event.actor_role, event.agent_id, event.user_id, event.on_behalf_of_kind, event.on_behalf_of_id, event.on_behalf_of_name, event.on_behalf_of_role, event.board_id, event.task_id, event.entity_type, event.entity_id, event.entity_name, event.changes::jsonb, event.metadata::jsonb, event.ip_address, event.user_agent, event.correlation_id, event.idempotency_key, event.content_sha256
+  FROM unnest($4::UUID[], $5::BIGINT[], $6::UUID[], $7::TIMESTAMP WITH TIME ZONE[], $8::TIMESTAMP WITH TIME ZONE[], $9::TEXT[], $10::TEXT[], $11::TEXT[], $12::TEXT[], $13::TEXT[], $14::TEXT[], $15::UUID[], $16::TEXT[], $17::TEXT[], $18::UUID[], $19::UUID[], $20::TEXT[], $21::UUID[], $22::TEXT[], $23::TEXT[], $24::UUID[], $25::UUID[], $26::TEXT[], $27::TEXT[], $28::TEXT[], $29::text[], $30::text[], $31::TEXT[], $32::TEXT[], $33::TEXT[], $34::TEXT[], $35::BYTEA[]) AS event (workspace_id, sequence, id, created_at, occurred_at, event_type, category, action, outcome, message, actor_kind, actor_id, actor_name, actor_role, agent_id, user_id, on_behalf_of_kind, on_behalf_of_id, on_behalf_of_name, on_behalf_of_role, board_id, task_id, entity_type, entity_id, entity_name, changes, metadata, ip_address, user_agent, correlation_id, idempotency_key, content_sha256)
+  JOIN head ON head.workspace_id = event.workspace_id;
