@@ -1,6 +1,6 @@
 """Writing events: who may write what and where, then hand over to the writers. Identity comes from the credential.
 
-In this order: shapes and bounds without a database; one look-up of all that a batch names; rights; then the log. What the
+In this order: shapes and bounds without a database; one look-up of all that a group of calls names; rights; then the log. What the
 caller can mend comes back as problems with paths, for every event of a batch at once. Hidden and absent boards and tasks give the
 same problem. A refused event leaves nothing behind and rings no bell.
 """
@@ -16,9 +16,10 @@ from trailcast.errors import BadUserInput
 from trailcast.ledger.append import Receipt
 from trailcast.ledger.catalogue import COMMENT, action_of, category_of, outcome_of
 from trailcast.ledger.columns import Selection
-from trailcast.ledger.directory import Found, look_up
 from trailcast.ledger.drafting import Checked, check
+from trailcast.ledger.lookup import Found, Names, look_up
 from trailcast.ledger.reader import read_events
+from trailcast.ledger.written import is_known, record_of
 from trailcast.records import (
     Actor,
     ActorKind,
@@ -77,66 +78,98 @@ async def _log(
     # What it wrote is shown to it whatever its scopes: that it knows.
     principal = await context.caller.principal(TokenScope.WRITE)
     checked = [check(one, context.settings) for one in given]
-    found = await _found(context, principal, checked)
+    if not checked:
+        return Batch((), (), ())
     client = context.client if context.settings.store_client_address else ClientAddress()
-    drafts, problems = draft_events(principal, checked, found, client)
+    names = named(principal.workspace.id, checked)
+    if any(one.problems for one in checked):
+        # All else that is wrong with it is told at once, and no writer waits for that.
+        found = await _found(context, names)
+        return Batch((), (), draft_events(principal, checked, found, client)[1])
+    drafted: list[EventDraft] = []
+    refused: list[Problem] = []
+
+    def draft(found: Found) -> Sequence[EventDraft]:
+        # Anew each time: a group that failed is written again, call by call.
+        drafted[:], refused[:] = draft_events(principal, checked, found, client)
+        return () if refused else drafted
+
+    size_bytes = sum(one.size_bytes for one in checked)
+    receipt = await context.writers.draft_and_append(names, len(checked), size_bytes, draft)
+    problems = refused or [problem.under(str(index)) for index, problem in receipt.problems]
     if problems:
         return Batch((), (), problems)
-    if not drafts:
-        return Batch((), (), ())
-    receipt = await context.writers.append(drafts)
-    if receipt.problems:
-        return Batch((), (), [problem.under(str(index)) for index, problem in receipt.problems])
-    return await _read_back(context, principal, receipt, selection, comments=as_comments)
+    return await _show(context, principal, drafted, receipt, selection, comments=as_comments)
 
 
-async def _found(context: Context, principal: Principal, checked: Sequence[Checked]) -> Found:
-    """All boards, tasks and actors that the inputs name, of the principal's workspace."""
-    boards, tasks, actors = named(checked)
-    if not (boards or tasks or actors):
+async def _found(context: Context, names: Names) -> Found:
+    if not names:
         return Found()
-    async with context.database.reading(principal.workspace.id) as connection:
-        return await look_up(connection, principal.workspace.id, boards, tasks, actors)
+    async with context.database.reading(names.workspace_id) as connection:
+        return (await look_up(connection, [names]))[names.workspace_id]
 
 
-def named(checked: Sequence[Checked]) -> tuple[list[UUID], list[UUID], list[ActorRef]]:
+def named(workspace_id: UUID, checked: Sequence[Checked]) -> Names:
     """The boards, tasks and actors that have to be looked up before these inputs can be drafted."""
-    boards = [one.board_id for one in checked if one.board_id is not None]
-    tasks = [one.task_id for one in checked if one.task_id is not None]
-    return boards, tasks, [ref for one in checked for ref in (one.actor, one.on_behalf_of) if ref is not None]
+    return Names(
+        workspace_id,
+        {one.board_id for one in checked if one.board_id is not None},
+        {one.task_id for one in checked if one.task_id is not None},
+        {ref for one in checked for ref in (one.actor, one.on_behalf_of) if ref is not None},
+    )
 
 
 def draft_events(
     principal: Principal, checked: Sequence[Checked], found: Found, client: ClientAddress
 ) -> tuple[list[EventDraft], list[Problem]]:
     """The events to be written, and what is wrong with the others, under their indices."""
-    drafts = [_draft(principal, one, found, client) for one in checked]
-    problems = [problem.under(str(index)) for index, one in enumerate(checked) for problem in one.problems]
-    return [draft for draft in drafts if draft is not None], problems
+    drafts: list[EventDraft] = []
+    problems: list[Problem] = []
+    for index, one in enumerate(checked):
+        wrong = list(one.problems)
+        draft = _draft(principal, one, found, client, wrong)
+        if draft is not None:
+            drafts.append(draft)
+        problems += [problem.under(str(index)) for problem in wrong]
+    return drafts, problems
 
 
-async def _read_back(
-    context: Context, principal: Principal, receipt: Receipt, selection: Selection | None, *, comments: bool
+async def _show(
+    context: Context,
+    principal: Principal,
+    drafts: Sequence[EventDraft],
+    receipt: Receipt,
+    selection: Selection | None,
+    *,
+    comments: bool,
 ) -> Batch:
-    """The events as the caller sees them, read through the gate like any others."""
-    replayed = [appended.replayed for appended in receipt.appended]
+    """The events as the caller sees them: made of their drafts if that tells all, else read through the gate like any others."""
+    scope, replayed = principal.scope, [appended.replayed for appended in receipt.appended]
     if selection is None:
         return Batch((), replayed, ())
+    if is_known(selection) and not any(replayed):
+        shown = [
+            record_of(draft, appended, scope, selection, comment=comments)
+            for draft, appended in zip(drafts, receipt.appended, strict=True)
+        ]
+        return Batch([event for event in shown if event is not None], replayed, ())
     numbers = [appended.sequence for appended in receipt.appended]
     async with context.database.reading(principal.workspace.id) as connection:
-        events = await read_events(connection, principal.scope, numbers, selection, comments=comments)
+        events = await read_events(connection, scope, numbers, selection, comments=comments)
     return Batch([events[number] for number in numbers if number in events], replayed, ())
 
 
-def _draft(principal: Principal, one: Checked, found: Found, client: ClientAddress) -> EventDraft | None:
-    """The event to be written, or None with what is wrong added to `one.problems`."""
+def _draft(
+    principal: Principal, one: Checked, found: Found, client: ClientAddress, wrong: list[Problem]
+) -> EventDraft | None:
+    """The event to be written, or None with what is wrong added to that."""
     given = one.input
-    actor = _actor(principal, one, found)
+    actor = _actor(principal, one, found, wrong)
     behalf = None if one.on_behalf_of is None else _known(one.on_behalf_of, found)
     if one.on_behalf_of is not None and behalf is None:
-        one.problems.append(_not_found("onBehalfOf"))
-    board_id = _place(principal, one, found)
-    if one.problems:
+        wrong.append(_not_found("onBehalfOf"))
+    board_id = _place(principal, one, found, wrong)
+    if wrong:
         return None
     entity = _entity(one, found, actor, board_id)
     reference = ActorRef(actor.kind, actor.id)
@@ -165,17 +198,17 @@ def _draft(principal: Principal, one: Checked, found: Found, client: ClientAddre
     )
 
 
-def _actor(principal: Principal, one: Checked, found: Found) -> Actor:
+def _actor(principal: Principal, one: Checked, found: Found, wrong: list[Problem]) -> Actor:
     """Who did it: the caller itself, or for a service whomever it names."""
     if one.input.actor_kind is None:
         return principal.actor
     if not principal.is_service:
         message = "Only a service may name the actor: leave actor out, and you are it."
-        one.problems.append(Problem(ProblemCode.FORBIDDEN, message, ("actor",)))
+        wrong.append(Problem(ProblemCode.FORBIDDEN, message, ("actor",)))
         return principal.actor
     known = None if one.actor is None else _known(one.actor, found)
     if known is None and one.actor is not None:
-        one.problems.append(_not_found("actor"))
+        wrong.append(_not_found("actor"))
     return known or principal.actor
 
 
@@ -186,11 +219,11 @@ def _known(reference: ActorRef, found: Found) -> Actor | None:
     return found.actors.get(reference)
 
 
-def _place(principal: Principal, one: Checked, found: Found) -> UUID | None:
+def _place(principal: Principal, one: Checked, found: Found, wrong: list[Problem]) -> UUID | None:
     """The board on which it happened, if the principal may write there; a task's board where only a task is named."""
     board_id, task_id = one.board_id, one.task_id
     if board_id is not None and (board_id not in found.boards or board_id not in principal.scope.boards):
-        one.problems.append(_not_found("boardId"))
+        wrong.append(_not_found("boardId"))
         return None
     if task_id is not None:
         task = found.tasks.get(task_id)
@@ -198,16 +231,16 @@ def _place(principal: Principal, one: Checked, found: Found) -> UUID | None:
             task.board_id in principal.scope.boards if task.board_id is not None else principal.scope.everything
         )
         if task is None or not visible:
-            one.problems.append(_not_found("taskId"))
+            wrong.append(_not_found("taskId"))
             return None
         if board_id is not None and task.board_id is not None and task.board_id != board_id:
             message = "The task is on another board: leave boardId out, or give the task's."
-            one.problems.append(Problem(ProblemCode.INVALID, message, ("boardId",)))
+            wrong.append(Problem(ProblemCode.INVALID, message, ("boardId",)))
             return None
         board_id = board_id or task.board_id
     if board_id is not None and board_id not in principal.writable:
         path = ("boardId",) if one.board_id is not None else ("taskId",)
-        one.problems.append(Problem(ProblemCode.FORBIDDEN, "You may read this board but not write to it.", path))
+        wrong.append(Problem(ProblemCode.FORBIDDEN, "You may read this board but not write to it.", path))
         return None
     return board_id
 
@@ -224,8 +257,8 @@ def _entity(one: Checked, found: Found, actor: Actor, board_id: UUID | None) -> 
             entity_type, entity_id = actor.kind.value.lower(), str(actor.id)
     if entity_type == "task" and one.task_id is not None and entity_id == str(one.task_id):
         return entity_type, entity_id, found.tasks[one.task_id].title
-    if entity_type == "board" and board_id is not None and entity_id == str(board_id):
-        return entity_type, entity_id, found.boards.get(board_id)
+    if entity_type == "board" and one.board_id is not None and entity_id == str(one.board_id):
+        return entity_type, entity_id, found.boards.get(one.board_id)
     return entity_type, entity_id, actor.name if entity_id == str(actor.id) else None
 
 

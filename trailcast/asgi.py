@@ -80,12 +80,7 @@ class Server:
         bell, *others = make_bells(settings.broadcast_url, settings.database_url, counters)
         recent = RecentSignIns(settings.sign_in_cache_ms / 1000, settings.callers_max, self._clock, self._monotonic)
         doorbell = Doorbell(bell, Ears(recent, hub), *others)
-        writers = Writers(
-            database,
-            doorbell.ring,
-            group_events_max=settings.group_events_max,
-            writers_waiting_max=settings.writers_waiting_max,
-        )
+        writers = Writers(database, doorbell.ring, settings)
         feed = Feed(Shared(database, hub, settings, self._clock, counters))
         principals = Principals(database, self._clock)
         sign_in = None

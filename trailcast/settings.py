@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     group_events_max: int = Field(
         1000, ge=1, le=10_000, description="Most events that share one commit (a larger batch goes alone)."
     )
+    group_bytes_max: int = Field(
+        4_194_304,
+        ge=1,
+        le=1_073_741_824,
+        description="Most bytes of messages, metadata and changes that share one commit (a larger batch goes alone).",
+    )
     writers_waiting_max: int = Field(
         10_000,
         ge=1,

@@ -20,9 +20,9 @@ from trailcast.demo.loading import speak_as
 from trailcast.ledger.admin import create_token, create_workspace, ensure_service
 from trailcast.ledger.catalogue import COMMENT
 from trailcast.ledger.database import Database, driver_url, writing_in
-from trailcast.ledger.directory import Found, look_up
 from trailcast.ledger.drafting import check
 from trailcast.ledger.group import Writers
+from trailcast.ledger.lookup import Found, look_up
 from trailcast.ledger.sync import Entry, sync
 from trailcast.live.doorbell import Doorbell
 from trailcast.live.listener import PostgresBackend
@@ -85,12 +85,7 @@ class LedgerPublisher:
         self._principal = principal
         self._found = found
         self._bell = Doorbell(PostgresBackend(driver_url(place.url)), Deaf())
-        self._writers = Writers(
-            database,
-            self._ring,
-            group_events_max=settings.group_events_max,
-            writers_waiting_max=settings.writers_waiting_max,
-        )
+        self._writers = Writers(database, self._ring, settings)
         self._committed_ns = 0
 
     async def publish(self, comment: Comment) -> int:
@@ -123,8 +118,8 @@ class LedgerPublisher:
                     EventInput(event_type=COMMENT, task_id=identity("task", n), message="-")
                     for n in range(place.boards)
                 ]
-                asked = named([check(task, settings) for task in tasks])
-                found = await look_up(connection, principal.workspace.id, *asked)
+                names = named(principal.workspace.id, [check(task, settings) for task in tasks])
+                found = (await look_up(connection, [names]))[names.workspace_id]
             publisher = cls(place, settings, principal, found, database)
             async with publisher._bell.connected():
                 yield publisher

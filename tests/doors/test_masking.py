@@ -45,7 +45,7 @@ FORMATTER = logging.Formatter()
 MODULES = (activity, asked, audit, directory, log, metrics, principals, sync, viewer, feed, group)
 OURS = ("resolvers", "trailcast.ledger", "trailcast.access", "trailcast.live")
 METHODS: tuple[tuple[Any, str], ...] = (
-    (Caller, "principal"), (Caller, "load"), (Feed, "follow"), (Writers, "append"), (metrics.Outcomes, "get"),
+    (Caller, "principal"), (Caller, "load"), (Feed, "follow"), (Writers, "draft_and_append"), (metrics.Outcomes, "get"),
 )  # fmt: skip
 # A credential's use is noted behind its owner's back: a note that cannot be written is nobody's error.
 UNSEEN = {"resolvers.principals.touch_credentials"}
@@ -86,6 +86,8 @@ DOCUMENTS: dict[str, str] = {
     "Query.tasks": f"{{ tasks {{ {PAGE} }} }}",
     "Mutation.logActivity": f"mutation {{ logActivity(input: {EVENT}) {{ event {{ id }} errors {{ code }} }} }}",
     "Mutation.logActivity, refused": f"""mutation {{ logActivity(input: {{ eventType: "a.b", boardId: "{ABSENT}" }}) {{
+        errors {{ code }} }} }}""",
+    "Mutation.logActivity, malformed": f"""mutation {{ logActivity(input: {{ eventType: "none", boardId: "{ABSENT}" }}) {{
         errors {{ code }} }} }}""",
     "Mutation.logActivities": f"mutation {{ logActivities(inputs: [{EVENT}]) {{ events {{ id }} errors {{ code }} }} }}",
     "Mutation.addTaskComment": f"""mutation {{ addTaskComment(taskId: "{TASK}", message: "Hi") {{

@@ -9,7 +9,7 @@ from tests.ledger.drafts import last_sequence, read_log
 from tests.support.clients import Client, Statements, open_socket
 from tests.support.serving import RunningServer
 from tests.support.world import World
-from trailcast.ledger.arrays import LOCK_HEADS, MOVE_HEADS_AND_INSERT
+from trailcast.ledger.arrays import FIND_KEYS, LOCK_HEADS, MOVE_HEADS_AND_INSERT
 from trailcast.ledger.cursor import encode_sequence
 
 LOG_MANY = """
@@ -21,23 +21,39 @@ FOLLOW = (
     'subscription ($after: String!) { activityLogged(filter: {eventTypePrefix: "task."}, after: $after) { message } }'
 )
 BATCH_EVENTS_MAX = 1000
+DIRECTORY = ("boards", "tasks", "agents", "users", "services")
 GOOD = {"eventType": "task.updated", "message": "good"}
 
 
-async def test_a_thousand_events_go_in_one_call_one_insert_and_one_commit(
+async def test_a_thousand_events_take_as_many_statements_as_one(
     gql: Client, world: World, owner: asyncpg.Connection, statements: Statements
 ) -> None:
-    before = await last_sequence(owner, world.acme)
-    inputs = [{**GOOD, "message": str(number)} for number in range(BATCH_EVENTS_MAX)]
-    answer = await gql.data(LOG_MANY, {"inputs": inputs}, token=world.token("service"))
-    expected = [(before + 1 + number, str(number)) for number in range(BATCH_EVENTS_MAX)]
-    assert answer["logActivities"]["errors"] == []
-    assert [(int(event["sequence"]), event["message"]) for event in answer["logActivities"]["events"]] == expected
-    assert (await read_log(owner, world.acme))[before:] == expected
-    assert [text for text in statements.texts if "FOR UPDATE" in text or "INTO events" in text] == [
-        LOCK_HEADS,
-        MOVE_HEADS_AND_INSERT,
-    ]
+    """Whatever they name, and with a key each."""
+    ran = []
+    for count in (1, BATCH_EVENTS_MAX):
+        before = await last_sequence(owner, world.acme)
+        named = {
+            "taskId": world.id("alpha_task"),
+            "boardId": world.id("alpha"),
+            "actor": {"kind": "AGENT", "id": world.id("bot")},
+            "onBehalfOf": {"kind": "USER", "id": world.id("member")},
+        }
+        inputs = [
+            {**GOOD, **named, "message": str(number), "idempotencyKey": f"{number} of {count}"}
+            for number in range(count)
+        ]
+        statements.texts.clear()
+        answer = await gql.data(LOG_MANY, {"inputs": inputs}, token=world.token("service"))
+        ran.append([text for text in statements.texts if "credentials" not in text])
+        expected = [(before + 1 + number, str(number)) for number in range(count)]
+        assert answer["logActivities"]["errors"] == []
+        shown = [(int(event["sequence"]), event["message"]) for event in answer["logActivities"]["events"]]
+        assert shown == expected
+        assert (await read_log(owner, world.acme))[before:] == expected
+    assert ran[0] == ran[1]
+    looked_up, *rest = ran[0]
+    assert [table for table in DIRECTORY if f" {table} " in looked_up] == ["boards", "tasks", "agents", "users"]
+    assert rest == [LOCK_HEADS, FIND_KEYS, MOVE_HEADS_AND_INSERT]
 
 
 async def test_one_event_too_many_is_refused(gql: Client, world: World, owner: asyncpg.Connection) -> None:

@@ -1,8 +1,9 @@
 """Group commit: who waits together commits together, each caller hears what became of its own events, and nobody waits for ever."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -12,14 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.ledger.drafts import draft, empty_log, is_waiting_for_lock, last_sequence, read_log
 from tests.support.clients import Statements
 from tests.support.waiting import until
+from tests.support.world import World
 from trailcast.errors import NotFound, Unavailable
 from trailcast.ledger.append import Appended, Receipt
 from trailcast.ledger.arrays import LOCK_HEADS, MOVE_HEADS_AND_INSERT
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
+from trailcast.ledger.lookup import Found, Names
+from trailcast.records import EventDraft
 from trailcast.settings import Settings
 
 CALLERS = 50
+GROUP = 32
 ANSWER_TIMEOUT_S = 20.0
 
 
@@ -59,7 +64,7 @@ async def journal(database_url: str, settings: Settings) -> AsyncIterator[Journa
 
 @pytest.fixture
 async def writers(journal: Journal) -> AsyncIterator[Writers]:
-    writers = Writers(journal, journal.ring, group_events_max=1000, writers_waiting_max=1000)
+    writers = Writers(journal, journal.ring, Settings())
     yield writers
     await writers.close()
 
@@ -110,10 +115,69 @@ async def test_callers_that_come_during_a_commit_go_with_the_next(
 
 
 async def test_a_group_has_a_bound_and_a_larger_batch_goes_alone(journal: Journal, log: UUID) -> None:
-    writers = Writers(journal, journal.ring, group_events_max=10, writers_waiting_max=1000)
+    writers = Writers(journal, journal.ring, Settings(group_events_max=10))
     sizes = (4, 4, 4, 15, 1)
     await asyncio.gather(*(writers.append([draft(log)] * size) for size in sizes))
     assert journal.entries == ["commit", {log: 8}, "commit", {log: 12}, "commit", {log: 27}, "commit", {log: 28}]
+
+
+async def test_a_group_has_a_bound_in_bytes_too(journal: Journal, log: UUID) -> None:
+    writers = Writers(journal, journal.ring, Settings(group_bytes_max=100))
+    nothing = Names(log)
+    sizes = (40, 40, 40, 101, 60, 40)
+    await asyncio.gather(*(writers.draft_and_append(nothing, 1, size, lambda _: [draft(log)]) for size in sizes))
+    assert journal.entries == ["commit", {log: 2}, "commit", {log: 3}, "commit", {log: 4}, "commit", {log: 6}]
+
+
+async def test_what_a_group_names_is_looked_up_once_and_each_call_is_drafted_from_its_own_workspace(
+    writers: Writers, journal: Journal, world: World, owner: asyncpg.Connection
+) -> None:
+    acme, globex = UUID(world.acme), UUID(world.globex)
+    tasks = [UUID(world.id(name)) for name in ("alpha_task", "globex_task")]
+    before = {home: await last_sequence(owner, home) for home in (acme, globex)}
+
+    def call(number: int) -> Coroutine[Any, Any, Receipt]:
+        home = (acme, globex)[number % 2]
+
+        def draft_it(found: Found) -> list[EventDraft]:
+            return [draft(home, ", ".join(place.title for place in found.tasks.values())) for _ in found.tasks]
+
+        return writers.draft_and_append(Names(home, tasks=[tasks[number // 2 % 2]]), 1, 0, draft_it)
+
+    with Statements(journal) as statements:
+        receipts = await asyncio.gather(*map(call, range(GROUP)))
+    looked_up, *rest = statements.texts
+    assert "FROM tasks" in looked_up
+    assert rest == [LOCK_HEADS, MOVE_HEADS_AND_INSERT]
+    # All of a workspace's own tasks that any call has named are there for each of its calls.
+    assert [len(receipt.appended) for receipt in receipts] == [1] * GROUP
+    assert journal.entries == ["commit", {home: end + GROUP // 2 for home, end in before.items()}]
+    written = {message for home in before for _, message in (await read_log(owner, home))[before[home] :]}
+    assert written == {"Alpha task", "Globex task"}
+
+
+async def test_a_call_that_cannot_be_drafted_fails_alone_and_one_that_is_refused_is_nobodys_trouble(
+    writers: Writers, journal: Journal, log: UUID, owner: asyncpg.Connection
+) -> None:
+    drafted: list[str] = []
+
+    def making(name: str) -> Callable[[Found], list[EventDraft]]:
+        def make(_found: Found) -> list[EventDraft]:
+            drafted.append(name)
+            if name == "broken":
+                raise ZeroDivisionError
+            return [] if name == "refused" else [draft(log, name)]
+
+        return make
+
+    names = ("one", "refused", "broken", "two")
+    calls = [writers.draft_and_append(Names(log), 1, 0, making(name)) for name in names]
+    one, refused, broken, two = await asyncio.gather(*calls, return_exceptions=True)
+    assert (one, refused, two) == (Receipt([Appended(1)]), Receipt(), Receipt([Appended(2)]))
+    assert isinstance(broken, ZeroDivisionError)
+    assert drafted == ["one", "refused", "broken", *names]
+    assert await read_log(owner, log) == [(1, "one"), (2, "two")]
+    assert journal.entries == ["rollback", "commit", {log: 1}, "commit", "rollback", "commit", {log: 2}]
 
 
 async def test_one_commit_serves_several_workspaces_and_rings_each(
@@ -186,7 +250,7 @@ async def test_a_lock_that_cannot_be_had_in_time_answers_everybody(
     database = Database(database_url, Settings(database_url=database_url, lock_timeout_ms=100))
     try:
         log = await empty_log(database)
-        writers = Writers(database, lambda _ends: None, group_events_max=1000, writers_waiting_max=1000)
+        writers = Writers(database, lambda _ends: None, Settings())
         async with head_locked(owner, log):
             answers = await asyncio.gather(*(writers.append([draft(log)]) for _ in range(3)), return_exceptions=True)
         assert [type(answer) for answer in answers] == [Unavailable] * 3
@@ -198,7 +262,7 @@ async def test_a_lock_that_cannot_be_had_in_time_answers_everybody(
 async def test_more_callers_than_the_bound_are_refused_at_once(
     journal: Journal, log: UUID, owner: asyncpg.Connection
 ) -> None:
-    writers = Writers(journal, journal.ring, group_events_max=1000, writers_waiting_max=2)
+    writers = Writers(journal, journal.ring, Settings(writers_waiting_max=2))
     async with head_locked(owner, log):
         accepted = [asyncio.create_task(writers.append([draft(log)]))]
         await until(lambda: is_waiting_for_lock(owner))

@@ -163,12 +163,17 @@ async def test_document_costs_so_many_statements(
 
 
 @pytest.mark.asyncio(loop_scope="function")
-async def test_writing_reads_back_in_one_statement_and_only_what_is_selected(
+async def test_writing_reads_back_in_one_statement_and_only_what_it_does_not_know(
     gql: Client, world: World, statements: Statements
 ) -> None:
     document = "mutation($inputs: [LogActivityInput!]!) { logActivities(inputs: $inputs) { %s errors { message } } }"
     inputs = [{"eventType": "custom.noted", "taskId": world.id("alpha_task")}] * 50
-    for selected, columns in (("events { id message }", ["id", "message", "sequence"]), ("", None)):
+    cases: list[tuple[str, list[str] | None]] = [
+        ("events { id message metadata }", ["id", "message", "metadata", "sequence"]),
+        ("events { id message createdAt actor { name } route { name } }", None),
+        ("", None),
+    ]
+    for selected, columns in cases:
         statements.texts.clear()
         await gql.data(document % selected, {"inputs": inputs}, token=world.token("owner"))
         read_back = [text for text in statements.of("events") if text.startswith("SELECT")]

@@ -68,7 +68,7 @@ def engine_context(database: Database, settings: Settings, token: str) -> Contex
     return Context(
         caller=Caller(Principals(database, utc_now), Credentials(parsed), memo=True),
         database=database,
-        writers=Writers(database, lambda _ends: None, group_events_max=1000, writers_waiting_max=1000),
+        writers=Writers(database, lambda _ends: None, settings),
         feed=cast("Feed", None),
         settings=settings,
         clock=utc_now,

@@ -49,12 +49,7 @@ async def keep_adding(url: str, settings: Settings, handout: Handout, is_over: C
     chance = Random()  # noqa: S311 - invents stories, guards nothing
     database = Database(url, settings)
     doorbell = Doorbell(make_bells(settings.broadcast_url, url, Counters())[0], Deaf())
-    writers = Writers(
-        database,
-        doorbell.ring,
-        group_events_max=settings.group_events_max,
-        writers_waiting_max=settings.writers_waiting_max,
-    )
+    writers = Writers(database, doorbell.ring, settings)
     try:
         async with doorbell.connected():
             while True:

@@ -22,8 +22,8 @@ from trailcast.errors import Unauthenticated
 from trailcast.ledger.admin import claim_unused, create_token, create_workspace, ensure_service
 from trailcast.ledger.append import Submission, append
 from trailcast.ledger.database import Database, writing_in
-from trailcast.ledger.directory import look_up
 from trailcast.ledger.drafting import check
+from trailcast.ledger.lookup import look_up
 from trailcast.ledger.sync import Entry, sync
 from trailcast.records import ActorKind, EventDraft, EventInput
 from trailcast.settings import Settings
@@ -53,8 +53,9 @@ async def draft_all(
 ) -> list[EventDraft]:
     """Check, look up and draft, as `logActivities` does. An event of the demo that is refused is a defect."""
     checked = [check(one, settings) for one in given]
-    found = await look_up(connection, principal.workspace.id, *named(checked))
-    drafts, problems = draft_events(principal, checked, found, ClientAddress())
+    names = named(principal.workspace.id, checked)
+    found = await look_up(connection, [names])
+    drafts, problems = draft_events(principal, checked, found[names.workspace_id], ClientAddress())
     if problems:
         raise ValueError(f"{len(problems)} events of the demo are refused, the first: {problems[0]}")
     return drafts

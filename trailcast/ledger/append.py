@@ -82,6 +82,8 @@ async def append(
     """
     driver = driver_of(connection)
     drafts = [draft for submission in submissions for draft in submission.drafts]
+    if not drafts:
+        return [Receipt() for _ in submissions]
     heads = await _lock_heads(driver, {draft.workspace_id for draft in drafts})
     known = await _known_keys(driver, drafts)
     times = iter(recorded_at) if recorded_at is not None else None

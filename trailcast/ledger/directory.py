@@ -1,4 +1,4 @@
-"""Reads the directory: what events are about, by id for writers, by name for those who choose filters.
+"""Reads the directory: what events are about, by name for those who choose filters. By id for writers: `trailcast.ledger.lookup`.
 
 A list shows only what its caller may see: the boards it reads, the tasks and agents on those; an agent sees itself and no
 users. Absent and hidden
@@ -6,7 +6,7 @@ answer alike. Writes are in `trailcast.ledger.sync`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -32,7 +32,7 @@ import models
 from models.base import AnyRow, AnySelect
 from trailcast.access.scope import Scope, board_readable_by
 from trailcast.ledger.cursor import DIRECTORY, encode_name
-from trailcast.records import Actor, ActorKind, ActorRef, Agent, Board, Edge, Page, PageInfo, Task, User
+from trailcast.records import ActorKind, Agent, Board, Edge, Page, PageInfo, Task, User
 
 Entry = TypeVar("Entry", Board, Task, Agent, User)
 _ACTORS: dict[ActorKind, Any] = {
@@ -40,56 +40,6 @@ _ACTORS: dict[ActorKind, Any] = {
     ActorKind.USER: models.User,
     ActorKind.SERVICE: models.Service,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TaskPlace:
-    """A task's title, and its board if it has one."""
-
-    title: str
-    board_id: UUID | None
-
-
-@dataclass(slots=True)
-class Found:
-    """What of the asked ids exists in the workspace."""
-
-    boards: dict[UUID, str] = field(default_factory=dict)
-    tasks: dict[UUID, TaskPlace] = field(default_factory=dict)
-    actors: dict[ActorRef, Actor] = field(default_factory=dict)
-
-
-async def look_up(
-    connection: AsyncConnection,
-    workspace_id: UUID,
-    boards: Iterable[UUID],
-    tasks: Iterable[UUID],
-    actors: Iterable[ActorRef],
-) -> Found:
-    """All that a batch of events names, in one statement (none where nothing is named)."""
-    parts: list[AnySelect] = []
-    if board_ids := set(boards):
-        board = models.Board
-        parts.append(_part("BOARD", board, board.name).where(_in(board, workspace_id, board_ids)))
-    if task_ids := set(tasks):
-        task = models.Task
-        parts.append(_part("TASK", task, task.title, None, task.board_id).where(_in(task, workspace_id, task_ids)))
-    asked = set(actors)
-    for kind, model in _ACTORS.items():
-        if ids := {actor.id for actor in asked if actor.kind is kind}:
-            parts.append(
-                _part(kind.value, model, model.name, getattr(model, "role", None)).where(_in(model, workspace_id, ids))
-            )
-    found = Found()
-    for kind_name, entry_id, name, role, board_id, _ in (await connection.execute(union_all(*parts))) if parts else ():
-        if kind_name == "BOARD":
-            found.boards[entry_id] = name
-        elif kind_name == "TASK":
-            found.tasks[entry_id] = TaskPlace(name, board_id)
-        else:
-            reference = ActorRef(ActorKind(kind_name), entry_id)
-            found.actors[reference] = Actor(reference.kind, entry_id, name or None, role)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Checked:
     entity_id: str | None = None
     changes: list[JsonObject] = field(default_factory=list)
     metadata: JsonObject = field(default_factory=dict)
+    size_bytes: int = 0  # of message, changes and metadata
     problems: list[Problem] = field(default_factory=list)
 
     def content_sha256(self, actor: ActorRef) -> bytes:

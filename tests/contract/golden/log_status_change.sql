@@ -1,7 +1,6 @@
-SELECT $1::VARCHAR AS kind, tasks.id AS id, tasks.title AS name, CAST(NULL AS TEXT) AS extra, tasks.board_id AS board_id, tasks.is_deleted AS is_deleted
+SELECT 'TASK', workspace_id, id, title, NULL::text, board_id
   FROM tasks
-  WHERE tasks.workspace_id = $2::UUID
-  AND tasks.id IN ($3::UUID);
+  JOIN unnest($1::uuid[], $2::uuid[]) AS asked (workspace_id, id) USING (workspace_id, id);
 SELECT event.workspace_id, event.idempotency_key, event.sequence, event.content_sha256
   FROM unnest($1::uuid[], $2::text[]) AS asked (workspace_id, idempotency_key)
   JOIN events AS event ON event.workspace_id = asked.workspace_id
