@@ -87,7 +87,7 @@ async def settings_for(settings: Settings, provider: Provider, **more: Any) -> S
         found = (await http.get(f"{provider.url}/.well-known/openid-configuration")).json()
     provider.requests.clear()
     wanted = {"jwt_jwks": found["jwks_uri"], "jwt_issuer": found["issuer"], "jwt_audience": AUDIENCE, **more}
-    return Settings(database_url=settings.database_url, port=0, tick_ms=200, **wanted)
+    return Settings(database_url=settings.database_url, port=0, tick_ms=200, sign_in_cache_ms=0, **wanted)
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ async def test_keys_in_a_file_are_read_anew_when_they_are_old(settings: Settings
     first, second = key_of("first", "RS256"), key_of(SECOND, "RS256")
     path.write_text(json.dumps({"keys": [first.jwk]}))
     wanted = {"jwt_jwks": str(path), "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks_bytes_max": 1024}
-    given = Settings(database_url=settings.database_url, port=0, **wanted)  # type: ignore[arg-type]
+    given = Settings(database_url=settings.database_url, port=0, sign_in_cache_ms=0, **wanted)  # type: ignore[arg-type]
     async with running_server(given, clock) as server, Client(server.http) as gql:
         scene = Scene(server, gql, Provider(), clock)
         assert [await scene.status(key) for key in (first, second)] == [200, 401]

@@ -43,7 +43,7 @@ async def shared_server(
         url = driver_url(postgres.url(name))
         sql = await asyncpg.connect(url)
         # All tests call from one address, and many fail to sign in.
-        given = {"port": 0, "tick_ms": 200, "sign_in_failures_max": 1_000_000, **settings}
+        given = {"port": 0, "tick_ms": 200, "sign_in_failures_max": 1_000_000, "sign_in_cache_ms": 0, **settings}
         async with (
             running_server(Settings(database_url=url, **given), clock) as server,
             Client(server.http) as gql,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trailcast.ledger.database import driver_of
+from trailcast.ledger.lanes import driver_of
 from trailcast.records import Actor, ActorKind, ActorRef
 
 BOARD, TASK = "BOARD", "TASK"
