@@ -1,16 +1,18 @@
 """The event and the filter of events."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.types.arguments import InputContext
 
 from resolvers import asked
 from schema.actor import Actor
 from schema.directory import Board, Task
 from schema.node import Node
-from schema.scalars import BigInt, given
+from schema.scalars import BigInt
 from trailcast import records
 from trailcast.records import ActorKind, EventFilter, Outcome
 
@@ -131,14 +133,26 @@ class ActivityEventFilter:
 
 
 def decode_filter(value: ActivityEventFilter | None) -> EventFilter:
-    """The record that a filter stands for, its ids parsed. Raises BadUserInput."""
-    if value is None or value is strawberry.UNSET:
-        return EventFilter()
-    plain: dict[str, Any] = {
-        name: given(getattr(value, name)) for name in EventFilter.__dataclass_fields__ if name != "comments_only"
-    }
-    for name in ("actor_id", "agent_id", "user_id", "board_id", "task_id"):
-        plain[name] = asked.uuids(plain[name], "filter", asked.camel(name))
-    entity = plain.pop("entity")
-    plain = {name: tuple(items) if isinstance(items, list) else items for name, items in plain.items()}
-    return EventFilter(**plain, entity=None if entity is None else records.EntityRef(entity.type, entity.id))
+    """The record that a filter stands for, which is what has been made of it already."""
+    return EventFilter() if value is None or value is strawberry.UNSET else cast("EventFilter", value)
+
+
+_FILTER_FIELDS = {asked.camel(name): name for name in EventFilter.__dataclass_fields__ if name != "comments_only"}
+_IDS = frozenset({"actor_id", "agent_id", "user_id", "board_id", "task_id"})
+
+
+def _event_filter(_kind: type, value: Mapping[str, Any], _context: InputContext) -> EventFilter:
+    """What graphql-core has coerced, as a record, its ids parsed. Raises BadUserInput."""
+    plain: dict[str, Any] = {}
+    for key, wanted in value.items():
+        name = _FILTER_FIELDS[key]
+        if name in _IDS:
+            plain[name] = asked.uuids(wanted, "filter", key)
+        elif name == "entity":
+            plain[name] = None if wanted is None else records.EntityRef(wanted["type"], wanted["id"])
+        else:
+            plain[name] = tuple(wanted) if type(wanted) is list else wanted
+    return EventFilter(**plain)
+
+
+ActivityEventFilter.__strawberry_definition__.from_input = _event_filter  # type: ignore[attr-defined]

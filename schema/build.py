@@ -5,13 +5,13 @@ what is done once here: documents are read and validated once, and completed by 
 (`schema.execution.compiled`). What a request must be is said in `Schema.execute`; subscriptions begin in `schema.execution.following`.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import strawberry
 from graphql import ExecutionResult as CoreResult
-from graphql import GraphQLError
+from graphql import GraphQLError, default_field_resolver, default_type_resolver
 from strawberry.exceptions import MissingQueryError
 from strawberry.execution import optimized_is_awaitable
 from strawberry.printer import print_schema
@@ -25,6 +25,7 @@ from schema.directory import Agent, Board, Task, User, Workspace
 from schema.errors import request_error, translate, translate_all, translated
 from schema.execution.compiled import CompilingExecutor
 from schema.execution.documents import Document, Documents, Operation
+from schema.execution.resolving import call_directly
 from schema.limits import Limits
 from schema.mutation import Mutation
 from schema.query import Query
@@ -41,6 +42,7 @@ class Schema(strawberry.Schema):
 
     def __init__(self, limits: Limits, *, introspection: bool, **parts: Any) -> None:
         super().__init__(**parts, execution_context_class=CompilingExecutor)
+        call_directly(self._schema, self.config, self.schema_converter.scalar_registry)
         self.documents = Documents(self._schema, limits, introspection=introspection)
 
     async def execute(
@@ -67,7 +69,7 @@ class Schema(strawberry.Schema):
             )
             if errors:
                 return PreExecutionError(None, translate_all(errors))
-            result = await self._run(document, operation, variable_values, context_value)
+            result = await self._run(operation, variable_values, context_value)
         except (CannotGetOperationTypeError, InvalidOperationTypeError):
             raise
         except GraphQLError as error:
@@ -77,23 +79,21 @@ class Schema(strawberry.Schema):
         return ExecutionResult(result.data, translate_all(result.errors) if result.errors else None)
 
     def executor(
-        self, document: Document, operation: Operation, variables: Variables, context: Context | None
+        self, operation: Operation, variables: Variables, context: Context | None
     ) -> CompilingExecutor | list[GraphQLError]:
         """What runs an operation with these variables, or why they do not fit."""
-        made = CompilingExecutor.build(
-            self._schema, document.node, None, context, variables, operation.name,
-            is_awaitable=cast("Any", optimized_is_awaitable), kept=operation.kept,
+        values = operation.variables(self._schema).coerce(variables or {})
+        if isinstance(values, list):
+            return values
+        return CompilingExecutor(
+            self._schema, operation.fragments, operation.fragment_details, None, context, operation.node, values,
+            default_field_resolver, default_type_resolver, default_field_resolver,
+            is_awaitable=optimized_is_awaitable, kept=operation.kept,
         )  # fmt: skip
-        return cast("CompilingExecutor | list[GraphQLError]", made)
 
-    async def _run(
-        self, document: Document, operation: Operation, variables: Variables, context: Context
-    ) -> CoreResult:
-        executor = self.executor(document, operation, variables, context)
-        if isinstance(executor, list):
-            return CoreResult(None, executor)
-        result = executor.execute_operation()
-        return cast("CoreResult", await result if isinstance(result, Awaitable) else result)
+    async def _run(self, operation: Operation, variables: Variables, context: Context) -> CoreResult:
+        executor = self.executor(operation, variables, context)
+        return CoreResult(None, executor) if isinstance(executor, list) else await executor.run()
 
     def _extend_introspection(self) -> None:
         """Nothing: upstream's `isOneOf` fails for wrapped types and says false where the specification says null; the one of

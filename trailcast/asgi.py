@@ -23,6 +23,7 @@ from schema.limits import Limits
 from trailcast.clock import Clock, Monotonic, utc_now
 from trailcast.doors.admission import Admission
 from trailcast.doors.allowances import Allowances
+from trailcast.doors.asked import Persisted
 from trailcast.doors.attempts import Attempts
 from trailcast.doors.authenticator import Authenticator
 from trailcast.doors.connections import SETTINGS
@@ -108,7 +109,8 @@ class Server:
             if sign_in is not None:
                 stack.push_async_callback(sign_in.close)
             schema = build(Limits.of(settings), introspection=settings.introspection)
-            self._door, self._sockets = GraphQLDoor(schema, services), Sockets(schema, services)
+            persisted = Persisted()
+            self._door, self._sockets = GraphQLDoor(schema, services, persisted), Sockets(schema, services, persisted)
             condition = Condition(database, writers)
             stack.push_async_callback(condition.close)
             self._health = Health(services, condition)
@@ -146,17 +148,24 @@ class Server:
 
 
 class Application(Starlette):
-    """Starlette's, but sockets go straight to their door: what stands between would be kept in memory for each of them."""
+    """Starlette's, but what comes to `/graphql` goes straight to its door: what stands between would be kept in memory for each
+    socket, and be a tenth of a request. Requests pass the middleware where there is any."""
 
     def __init__(self, server: Server, **options: Any) -> None:
         super().__init__(lifespan=server.lifespan, **options)
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and scope["path"] == PATH:
+        if scope["type"] == "http":
+            send = with_headers(send)
+        if scope["type"] == "lifespan" or scope["path"] != PATH:
+            await super().__call__(scope, receive, send)
+        elif scope["type"] == "websocket":
             await self._server.socket(scope, receive, send)
+        elif self.user_middleware:
+            await super().__call__(scope, receive, send)
         else:
-            await super().__call__(scope, receive, with_headers(send) if scope["type"] == "http" else send)
+            await self._server(scope, receive, send)
 
 
 async def _home(_request: Request) -> Response:

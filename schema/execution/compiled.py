@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from graphql import (
+    ExecutionResult,
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLError,
@@ -28,13 +29,14 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLString,
+    OperationType,
     Undefined,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
     is_object_type,
 )
-from graphql.execution.collect_fields import FieldDetails
+from graphql.execution.collect_fields import FieldDetails, collect_fields
 from orjson import Fragment
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -108,6 +110,27 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         self._kept = kept or Kept(KEPT_FIELDS_OF_OTHERS)
         self._conditions = conditions_of(self.variable_values.coerced)
         self._is_bare = not (self.middleware_manager and self.middleware_manager.middlewares)
+
+    async def run(self) -> ExecutionResult:
+        """The answer to the whole operation: as `execute_operation`, but what its root selects is collected once."""
+        kind = self.schema.get_root_type(self.operation.operation)
+        assert kind is not None
+        try:
+            fields = self._kept.find(("root", self._conditions), lambda: self._collect_root(kind))
+            serially = self.operation.operation is OperationType.MUTATION
+            data = self.execute_root_grouped_field_set(kind, self.root_value, fields, serially, None)
+            if self.is_awaitable(data):
+                data = await data
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            data = None
+        return ExecutionResult(data, self.collected_errors.errors or None)  # type: ignore[arg-type]
+
+    def _collect_root(self, kind: GraphQLObjectType) -> tuple[dict[str, list[FieldDetails]], int]:
+        found = collect_fields(
+            self.schema, self.fragments, self.variable_values, kind, self.operation, self.hide_suggestions
+        )
+        return found.grouped_field_set, len(found.grouped_field_set)
 
     def build_resolve_info(self, *arguments: Any) -> Any:
         """What a resolver is told, and with it this executor and what is kept. The executor itself never refers to it, so nothing

@@ -26,9 +26,11 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.execution.collect_fields import FragmentDetails
 
 from resolvers.context import Spend
 from schema.errors import ERRORS_MAX, request_error
+from schema.execution.coercion import Variables
 from schema.execution.compiled import FIELD_BYTES, KEPT_FIELDS_PER_SELECTION, Kept
 from schema.execution.costs import Cost, Costs
 from schema.execution.tallies import Tallies
@@ -49,9 +51,17 @@ class Operation:
     ) -> None:
         self.node = node
         self.name = node.name.value if node.name is not None else None
+        self._variables: Variables | None = None
         self.cost: Cost | None = None  # until its document was found valid
         self.fragments = fragments
+        self.fragment_details = {name: FragmentDetails(fragment) for name, fragment in fragments.items()}
         self.kept = Kept(KEPT_FIELDS_PER_SELECTION * selections)
+
+    def variables(self, schema: GraphQLSchema) -> Variables:
+        """What coerces its variables."""
+        if self._variables is None:
+            self._variables = Variables(schema, self.node.variable_definitions or ())
+        return self._variables
 
     @property
     def is_subscription(self) -> bool:

@@ -76,7 +76,7 @@ async def begin(
     errors = schema.documents.find_errors(document, operation, variables, context.spend)
     if errors:
         raise Refused(translate_all(errors))
-    source = create_source_event_stream(_executor(schema, document, operation, variables, context))
+    source = create_source_event_stream(_executor(schema, operation, variables, context))
     opened = (
         source if hasattr(source, "__aiter__") or isinstance(source, ExecutionResult) else await cast("Any", source)
     )
@@ -96,18 +96,17 @@ def _recipe(schema: Schema, document: Document, operation: Operation, variables:
     key = (schema, document.text, operation.name, orjson.dumps(telling, option=orjson.OPT_SORT_KEYS))
     recipe = _recipes.get(key)
     if recipe is None:
-        recipe = _recipes[key] = Recipe(_executor(schema, document, operation, variables, None))
+        recipe = _recipes[key] = Recipe(_executor(schema, operation, variables, None))
     return recipe
 
 
 def _executor(
     schema: Schema,
-    document: Document,
     operation: Operation,
     variables: dict[str, Any] | None,
     context: Context | None,
 ) -> Executor[Any]:
-    executor = schema.executor(document, operation, variables, context)
+    executor = schema.executor(operation, variables, context)
     if isinstance(executor, list):
         raise Refused(translate_all(executor))
     return executor

@@ -6,7 +6,7 @@ import pytest
 
 import schema.errors
 from tests.docs.markdown import headings, section
-from trailcast.doors.graphql import STATUS
+from trailcast.doors.answers import STATUS
 from trailcast.errors import TrailcastError
 from trailcast.records import ProblemCode
 

@@ -1,11 +1,15 @@
 """How an answer is encoded, and which media type it has: GraphQL over HTTP's own where asked for, plain JSON otherwise."""
 
+from functools import lru_cache
+
 import orjson
 
 RESPONSE_MEDIA = "application/graphql-response+json"
 JSON_MEDIA = "application/json"
+HEADERS_KEPT_MAX = 100  # most clients send one of a few
 
 
+@lru_cache(maxsize=HEADERS_KEPT_MAX)
 def negotiate(accept: str) -> str:
     """The better of the two by the client's `Accept`; wildcards and silence mean plain JSON, as older clients expect."""
     best, best_quality = JSON_MEDIA, 0.0
@@ -18,6 +22,7 @@ def negotiate(accept: str) -> str:
     return best
 
 
+@lru_cache(maxsize=HEADERS_KEPT_MAX)
 def is_json(content_type: str) -> bool:
     """Whether a body of this type is read: JSON exactly, not what only begins so, and in no other encoding than UTF-8."""
     media, *parameters = (piece.strip().lower() for piece in content_type.split(";"))

@@ -30,7 +30,10 @@ def find_malformation(message: object) -> str | None:
 
 
 def _find_malformed_operation(payload: object) -> str | None:
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    if not isinstance(payload, dict) or not isinstance(payload.get("extensions"), dict | None):
+        return "The payload must be an object with a query, and its extensions an object"
+    is_named = payload.get("query") is None and "persistedQuery" in (payload.get("extensions") or {})
+    if not is_named and not isinstance(payload.get("query"), str):
         return "The payload must be an object with a query"
     if not isinstance(payload.get("variables"), dict | None) or not isinstance(
         payload.get("operationName"), str | None

@@ -21,10 +21,11 @@ from strawberry.types.execution import PreExecutionError
 
 from resolvers.context import Caller, ClientAddress
 from schema.build import Schema
-from schema.errors import current_request, new_request_id, translate_all, translated
+from schema.errors import current_request, new_request_id, request_error, translate_all, translated
 from schema.execution.following import Recipe, Refused, begin, ending
 from trailcast.access.principal import Principal
 from trailcast.doors import messages
+from trailcast.doors.asked import Bad, Persisted
 from trailcast.doors.origins import Origins
 from trailcast.doors.services import Services
 from trailcast.doors.wire import GIVEN_UP, SocketProtocol, wire_of
@@ -46,9 +47,10 @@ CLOSE_REASON_BYTES_MAX = 123  # of a close frame
 class Sockets:
     """The ASGI application for websockets: all sockets of one process."""
 
-    def __init__(self, schema: Schema, services: Services) -> None:
+    def __init__(self, schema: Schema, services: Services, persisted: Persisted) -> None:
         self.schema = schema
         self.services = services
+        self.persisted = persisted
         self._origins = Origins(services.settings)
         self._open: set[Socket] = set()
 
@@ -251,14 +253,17 @@ class Socket:
     async def execute(self, payload: dict[str, Any]) -> tuple[Recipe, Subscription] | dict[str, object]:
         """A subscription that stands, or the answer of a query or a mutation. Raises Refused, RateLimited, Unavailable."""
         assert self.caller is not None
-        text, variables, name = payload["query"], payload.get("variables"), payload.get("operationName")
+        variables, name = payload.get("variables"), payload.get("operationName")
         services = self._door.services
         allowance = services.allowances.of(self._principal, self._client.ip_address)
         allowance.begin()
         context = services.context(self.caller, self._client, allowance.spend)
         try:
-            document = self._door.schema.documents.read(text)
+            text = self._door.persisted.find(payload.get("query"), payload.get("extensions"))
+            document = self._door.schema.documents.read(text or "")
             operation = document.find_operation(name)
+        except Bad as bad:
+            raise Refused(translate_all([request_error(bad.message)])) from None
         except GraphQLError as error:
             raise Refused(translate_all([error])) from None
         try:
