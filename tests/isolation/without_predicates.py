@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, true
 
-from trailcast.ledger import directory, filters, reader
+from trailcast.ledger import directory, filters, pages
 from trailcast.ledger.database import Database
 from trailcast.live import hub, subscription
 
@@ -56,5 +56,5 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
 
 def _forget_statements() -> None:
     """Those that were made with the predicate, or without it."""
-    for forms in (reader._PAGES, reader._WRITTEN_PAGES, reader._COUNTS):
+    for forms in (pages.PAGES, pages.WRITTEN_PAGES, pages.COUNTS):
         forms.clear()

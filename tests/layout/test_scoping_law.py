@@ -16,11 +16,12 @@ ENGINE = ("schema", "resolvers", "trailcast")
 UNSCOPED_READS = {
     "trailcast/ledger/arrays.py:<module>": "idempotency keys, under the lock of the head: the writer's own retries",
     "trailcast/ledger/arrays.py:_insert": "writes them",
-    "trailcast/ledger/columns.py:EventRows.select": "the SELECT list; who calls it adds the WHERE and is held to this law",
     "trailcast/ledger/filters.py:first_since": "turns a time into a sequence: a bound, not an event",
     "trailcast/ledger/metrics.py:_labelled": "names the newest event of groups that its caller counted under the predicate",
-    "trailcast/ledger/json_rows.py:select_written": "the SELECT list, as `EventRows.select`",
-    "trailcast/ledger/json_rows.py:_Writer._changes": "the changes of the row at hand",
+    "trailcast/ledger/pages.py:_newest_of_boards": "sequences, in a statement that asks for what may be seen as well",
+    "trailcast/ledger/pages.py:_make_page": "selects from the rows of `_page`, which asks",
+    "trailcast/ledger/pages.py:_page_of_boards": "puts parts of one query together, which has passed it",
+    "trailcast/ledger/pages.py:_stretch": "the end of the log: a bound, not an event",
     "trailcast/ledger/reader.py:_batch": "for the live hub, which hands nothing on that `admits` has not let pass",
     "trailcast/ledger/reader.py:sequences_with_text": "for the live hub: numbers out of a batch that it holds already",
 }
@@ -32,6 +33,7 @@ SCOPE_READERS = {
     "trailcast/access/scope.py": "the predicate",
     "trailcast/ledger/columns.py": "a visible task may have moved to a board whose name is not the caller's to know",
     "trailcast/ledger/json_rows.py": "the same, where PostgreSQL writes it",
+    "trailcast/ledger/pages.py": "which boards' newest entries are looked at, beside the predicate",
     "trailcast/ledger/prepared.py": "the values of the parameters that the predicate has named",
     "trailcast/ledger/directory.py": "boards, tasks, agents and users are no events: their lists have rules of their own",
     "resolvers/log.py": "who writes may name only boards and tasks that it sees",

@@ -63,8 +63,25 @@ class Plan:
     indexes: set[str]
 
 
-def plan_of(node: dict[str, Any]) -> Plan:
-    inner = [plan_of(child) for child in node.get("Plans", ())]
+def of_page(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is read until a page has enough: what is above that deals with a few rows. All of it, where it is no page."""
+    return _limits(node) if "WindowAgg" in _plan_of(node).steps else [node]
+
+
+def _limits(node: dict[str, Any]) -> list[dict[str, Any]]:
+    return (
+        [node] if node["Node Type"] == "Limit" else [one for child in node.get("Plans", ()) for one in _limits(child)]
+    )
+
+
+def plan_of(*nodes: dict[str, Any]) -> Plan:
+    """What these do."""
+    plans = [_plan_of(node) for node in nodes]
+    return Plan(set().union(*(plan.steps for plan in plans)), set().union(*(plan.indexes for plan in plans)))
+
+
+def _plan_of(node: dict[str, Any]) -> Plan:
+    inner = [_plan_of(child) for child in node.get("Plans", ())]
     index = node.get("Index Name", "events_")
     here = (
         {node["Node Type"]}
@@ -121,7 +138,7 @@ class Planner:
             plans.append(await sql.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE used{values}"))
         finally:
             await sql.execute(f"DEALLOCATE used; RESET ROLE; RESET search_path; RESET {WORKSPACES}")
-        return [plan_of(json.loads(text)[0]["Plan"]) for text in plans]
+        return [plan_of(*of_page(json.loads(text)[0]["Plan"])) for text in plans]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -324,8 +341,8 @@ async def test_counts_over_a_short_time_read_that_time(planner: Planner) -> None
     [("agent", {OF.format("agent_id")}), ("member", {OF.format("board_id"), OF.format("user_id")})],
 )
 async def test_scope_alone_never_reads_the_whole_table(planner: Planner, caller: str, indexes: set[str]) -> None:
-    """An agent's own events come in page order; a member's from the indexes of its boards and of its own, or along the log."""
+    """An agent's own events come in page order; a member's along the log for a stretch, or from the indexes of boards and users."""
     for plan in await planner.plans(PAGE, caller=caller):
-        assert plan.indexes in (indexes, {"events_pkey"})
+        assert indexes <= plan.indexes
         assert "Seq Scan" not in plan.steps
         assert caller != "agent" or ("Sort" not in plan.steps and plan.indexes >= indexes)

@@ -57,11 +57,22 @@ SELECTIONS: list[tuple[str, list[str], list[str]]] = [
 
 
 def read_columns(statement: str) -> list[str]:
-    """The columns that stand in the SELECT list, without the table's own name, in the order of the alphabet."""
-    listed = re.match(r"SELECT (.*?) \nFROM events(?! AS)", statement, re.DOTALL)
+    """The columns of events that are read, without the table's own name, and those of the directory, in the order of the alphabet."""
+    listed = re.search(r"SELECT ((?:events\.\w+(?: AS \w+)?(?:, )?)+) \nFROM events", statement)
     assert listed is not None, statement
-    found = re.findall(r"\b(events|board|task|task_board)\.(\w+)", listed[1])
-    return sorted({column if table == "events" else f"{table}.{column}" for table, column in found})
+    of_events = re.findall(r"\bevents\.(\w+)", listed[1])
+    shown = statement.partition("LEFT OUTER JOIN")[0]
+    of_directory = {
+        f"{table}.{column}" for table, column in re.findall(r"(?<!')\b(board|task|task_board)\.(\w+)", shown)
+    }
+    return sorted({*of_events, *of_directory})
+
+
+def with_keys(columns: list[str], joined: list[str]) -> list[str]:
+    """Those columns, the event's place, and what joins these tables."""
+    keys = {"boards AS board": "board_id", "tasks AS task": "task_id"}
+    joining = [keys[table] for table in joined if table in keys] + ["workspace_id"] * bool(joined)
+    return sorted({"sequence", *columns, *joining})
 
 
 @pytest.mark.parametrize(
@@ -76,7 +87,7 @@ async def test_list_is_one_statement_that_reads_what_is_selected(
         ran.texts.clear()
         await read.data(f"query{variables} {{ activityEvents {{ {node} }} }} {fragment}")
         [statement] = ran.of("events")
-        assert read_columns(statement) == sorted(["sequence", *columns])
+        assert read_columns(statement) == with_keys(columns, joined)
         assert re.findall(r"LEFT OUTER JOIN (\w+ AS \w+) ON", statement) == joined
 
 
@@ -112,7 +123,7 @@ async def test_comments_are_one_statement_that_reads_what_is_selected(
 ) -> None:
     await read.data(f"{{ taskComments {{ nodes {{ {selected} }} }} }}")
     [statement] = ran.of("events")
-    assert read_columns(statement) == sorted(["sequence", *columns])
+    assert read_columns(statement) == with_keys(columns, joined)
     assert re.findall(r"LEFT OUTER JOIN (\w+ AS \w+) ON", statement) == joined
 
 

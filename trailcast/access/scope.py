@@ -84,6 +84,11 @@ def form_of_scope(scope: Scope) -> tuple[bool, bool, bool, bool, bool]:
     return scope.everything, scope.agent_id is None, scope.user_id is None, boards.all, not boards.ids
 
 
+def is_of_some_boards(scope: Scope) -> bool:
+    """Whether what this scope sees are some boards by name, and what is its own: the one kind that no index has in order."""
+    return not scope.everything and scope.user_id is not None and not scope.boards.all and bool(scope.boards.ids)
+
+
 def admits(scope: Scope, event: EventRecord) -> bool:
     """`visible_to`, for an event that was read with its workspace, agent, user and board."""
     if event.workspace_id != scope.workspace_id:

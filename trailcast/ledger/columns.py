@@ -45,6 +45,7 @@ PLAIN = frozenset(
         "created_at",
     ]
 )
+ACTOR_COLUMNS = ("kind", "id", "name", "role")
 CLIENT_ADDRESS = frozenset({"ip_address", "user_agent"})
 EVERYTHING: Selection = PLAIN | CLIENT_ADDRESS | {
     "outcome", "actor", "on_behalf_of", "board", "task", "task.board", "changes", "metadata", "route",
@@ -59,23 +60,27 @@ TaskBoardRow = aliased(models.Board, name="task_board")
 TaskRow = aliased(models.Task, name="task")
 
 
-def joined(query: AnySelect, *, board: bool, task: bool, task_board: bool) -> AnySelect:
+def joined(query: AnySelect, event: Any, *, board: bool, task: bool, task_board: bool) -> AnySelect:
     """The same FROM events, with what the directory knows of the board, of the task, and of the board that the task is on now."""
     if board:
-        query = query.outerjoin(BoardRow, _same(BoardRow, Event.board_id))
+        query = query.outerjoin(BoardRow, _same(event, BoardRow, event.board_id))
     if task or task_board:
-        query = query.outerjoin(TaskRow, _same(TaskRow, Event.task_id))
+        query = query.outerjoin(TaskRow, _same(event, TaskRow, event.task_id))
     if task_board:
-        query = query.outerjoin(TaskBoardRow, _same(TaskBoardRow, TaskRow.board_id))
+        query = query.outerjoin(TaskBoardRow, _same(event, TaskBoardRow, TaskRow.board_id))
     return query
 
 
 class EventRows:
-    """The SELECT list for a selection and the reader of its rows, for scopes that see as much of an event as this one."""
+    """The SELECT list for a selection and the reader of its rows, for scopes that see as much of an event as this one. `event` is what
+    is selected from: the table, or some of its rows."""
 
-    def __init__(self, scope: Scope, selection: Selection, record: type[EventRecord] = EventRecord) -> None:
+    def __init__(
+        self, scope: Scope, selection: Selection, record: type[EventRecord] = EventRecord, event: Any = Event
+    ) -> None:
         self._record = record
-        self._columns: list[Column] = [Event.sequence]
+        self._event = event
+        self._columns: list[Column] = [event.sequence]
         self._fills: list[Fill] = []
         wanted = {COMMENT_FIELDS.get(path.partition(".")[0], path.partition(".")[0]) for path in selection}
         if "route" in wanted:
@@ -94,7 +99,8 @@ class EventRows:
     def select(self) -> AnySelect:
         """SELECT the columns FROM events and what they need."""
         return joined(
-            select(*self._columns).select_from(Event),
+            select(*self._columns).select_from(self._event),
+            self._event,
             board=self._joins_board,
             task=self._joins_task,
             task_board=self._joins_task_board,
@@ -114,25 +120,23 @@ class EventRows:
         return len(self._columns) - len(columns)
 
     def _plain(self, name: str) -> None:
-        at = self._at(getattr(Event, name))
+        at = self._at(getattr(self._event, name))
         self._fills.append(lambda event, row, _scope: setattr(event, name, row[at]))
 
     def _composite(self, wanted: set[str]) -> None:
         if "outcome" in wanted:
-            outcome_at = self._at(Event.outcome)
+            outcome_at = self._at(self._event.outcome)
             self._fills.append(lambda event, row, _scope: setattr(event, "outcome", Outcome(row[outcome_at])))
         if "metadata" in wanted:
-            metadata_at = self._at(Event.metadata_)
+            metadata_at = self._at(self._event.metadata_)
             self._fills.append(lambda event, row, _scope: setattr(event, "metadata", _json(row[metadata_at])))
         if "changes" in wanted:
-            changes_at = self._at(Event.changes)
+            changes_at = self._at(self._event.changes)
             self._fills.append(lambda event, row, _scope: setattr(event, "changes", _changes(_json(row[changes_at]))))
         if wanted & {"actor", "actor_id"}:
-            self._actor("actor", (Event.actor_kind, Event.actor_id, Event.actor_name, Event.actor_role))
+            self._actor("actor", [getattr(self._event, f"actor_{name}") for name in ACTOR_COLUMNS])
         if "on_behalf_of" in wanted:
-            self._actor("on_behalf_of", (
-                Event.on_behalf_of_kind, Event.on_behalf_of_id, Event.on_behalf_of_name, Event.on_behalf_of_role,
-            ))  # fmt: skip
+            self._actor("on_behalf_of", [getattr(self._event, f"on_behalf_of_{name}") for name in ACTOR_COLUMNS])
         if self._joins_board:
             board_at = self._at(*_board_columns(BoardRow))
             self._fills.append(lambda event, row, _scope: setattr(event, "board", _board(row, board_at)))
@@ -149,7 +153,7 @@ class EventRows:
         self._fills.append(fill)
 
     def _task(self) -> None:
-        at = self._at(TaskRow.id, TaskRow.title, TaskRow.status, TaskRow.is_deleted, Event.board_id)
+        at = self._at(TaskRow.id, TaskRow.title, TaskRow.status, TaskRow.is_deleted, self._event.board_id)
         board_at = self._at(*_board_columns(TaskBoardRow)) if self._joins_task_board else None
 
         def fill(event: EventRecord, row: AnyRow, scope: Scope) -> None:
@@ -163,9 +167,9 @@ class EventRows:
         self._fills.append(fill)
 
 
-def comment_rows(scope: Scope, selection: Selection) -> EventRows:
+def comment_rows(scope: Scope, selection: Selection, event: Any = Event) -> EventRows:
     """`EventRows` that reads comments."""
-    return EventRows(scope, selection, CommentRecord)
+    return EventRows(scope, selection, CommentRecord, event)
 
 
 class Variant(NamedTuple):
@@ -197,8 +201,8 @@ def _is_hidden(scope: Scope, task_board: Board, event_board_id: UUID | None) -> 
     return task_board.id != event_board_id and task_board.id not in scope.boards
 
 
-def _same(entry: Any, entry_id: Column) -> ColumnElement[bool]:
-    return and_(entry.workspace_id == Event.workspace_id, entry.id == entry_id)
+def _same(event: Any, entry: Any, entry_id: Column) -> ColumnElement[bool]:
+    return and_(entry.workspace_id == event.workspace_id, entry.id == entry_id)
 
 
 def _board_columns(board: Any) -> tuple[Column, ...]:

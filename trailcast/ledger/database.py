@@ -21,7 +21,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trailcast.errors import ConfigurationError, Unavailable
-from trailcast.ledger.lanes import Lanes, driver_of
+from trailcast.ledger.lanes import About, Lanes, Plan, driver_of
 from trailcast.ledger.roles import ACCESS, OPERATOR, READER, READER_SCHEMA, WORKSPACES, WRITER, require_walls
 from trailcast.ledger.trouble import Watch
 from trailcast.settings import Settings
@@ -109,10 +109,12 @@ class Database:
         """A connection that shows this workspace, or none; each statement is its own snapshot. Raises Unavailable."""
         await self._stand()
         with self._watch.translated(writes=False):
-            async with self.lanes.lend("" if workspace_id is None else str(workspace_id)) as lane:
+            async with self.lanes.lend(About("" if workspace_id is None else str(workspace_id))) as lane:
                 yield lane.connection
 
-    async def fetch(self, workspace_id: UUID, text: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+    async def fetch(
+        self, workspace_id: UUID, text: str, values: Sequence[Any], plan: Plan = Plan.BY_VALUE
+    ) -> list[asyncpg.Record]:
         """The rows of one statement that is run again and again, on a connection that shows this workspace. Raises Unavailable.
 
         What listens to the statements of the reading engine hears of these too.
@@ -123,7 +125,7 @@ class Database:
         for listen in heard:
             text, values = listen(None, None, text, values, None, False) or (text, values)
         with self._watch.translated(writes=False):
-            async with self.lanes.lend(str(workspace_id)) as lane:
+            async with self.lanes.lend(About(str(workspace_id), plan)) as lane:
                 return await lane.fetch(text, values)
 
     @asynccontextmanager

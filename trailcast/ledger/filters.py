@@ -76,6 +76,11 @@ def form_of_filter(wanted: EventFilter) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def is_of_whole_boards(wanted: EventFilter) -> bool:
+    """Whether of a board all is wanted, or all its comments, at most within a range of time."""
+    return wanted == EventFilter(comments_only=wanted.comments_only, since=wanted.since, until=wanted.until)
+
+
 def _one_of(name: str, values: list[Any], bind: Bind) -> ColumnElement[bool]:
     """The column has one of these values."""
     if not values:

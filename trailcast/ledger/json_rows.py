@@ -12,11 +12,10 @@ and is not makes the whole text NULL, and whoever reads it goes the other way, w
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, case, cast, func, literal_column, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, case, cast, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models import Event
@@ -46,9 +45,10 @@ class Field:
     constant: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """What an answer holds of a thing, in its order."""
+    """What an answer holds of a thing, in its order. Told from others by what it is, not by what it holds: made once for an operation,
+    it is looked up by for each of its requests."""
 
     fields: tuple[Field, ...]
 
@@ -67,23 +67,23 @@ Write: TypeAlias = Callable[[Any], Pieces]
 Find: TypeAlias = Callable[[Field], Pieces]
 
 
-def select_written(scope: Scope, shape: Shape, bind: Bind) -> AnySelect:
-    """SELECT the sequence and the text of events, FROM events and what the text needs. Raises NotWritable."""
-    writer = _Writer(scope, bind)
+def select_written(event: Any, scope: Scope, shape: Shape, bind: Bind) -> AnySelect:
+    """SELECT the sequence and the text of events, FROM these and what the text needs. Raises NotWritable."""
+    writer = _Writer(event, scope, bind)
     text = _join(writer.write(shape, writer.event))
     return joined(
-        select(Event.sequence, text.label("written")).select_from(Event),
+        select(event.sequence, text.label("written")).select_from(event),
+        event,
         board=BoardRow in writer.used,
         task=TaskRow in writer.used,
         task_board=TaskBoardRow in writer.used,
     )
 
 
-@lru_cache(maxsize=1000)
 def is_writable(shape: Shape) -> bool:
     """Whether PostgreSQL can write things of this shape, for whoever asks."""
     try:
-        select_written(Scope(UUID(int=0), everything=True, boards=BoardSet(all=True)), shape, by_value)
+        select_written(Event, Scope(UUID(int=0), everything=True, boards=BoardSet(all=True)), shape, by_value)
     except NotWritable:
         return False
     return True
@@ -139,7 +139,8 @@ _DIRECTORY: dict[str, Write] = {
 class _Writer:
     """Writes one statement; `used` are the tables beside `events` that it needs."""
 
-    def __init__(self, scope: Scope, bind: Bind) -> None:
+    def __init__(self, event: Any, scope: Scope, bind: Bind) -> None:
+        self._event = event
         self._scope = scope
         self._bind = bind
         self.used: set[Any] = set()
@@ -165,16 +166,16 @@ class _Writer:
         if name in CLIENT_ADDRESS and not self._scope.sees_client_address:
             return [literal_column("NULL")]
         if name in _WRITE:
-            return _WRITE[name](getattr(Event, name))
+            return _WRITE[name](getattr(self._event, name))
         if name in {"agent_name", "agent_role"}:
-            column = Event.actor_name if name == "agent_name" else Event.actor_role
-            return _if(Event.actor_kind == literal_column("'AGENT'"), _string(column))
+            column = self._event.actor_name if name == "agent_name" else self._event.actor_role
+            return _if(self._event.actor_kind == literal_column("'AGENT'"), _string(column))
         if name in {"task_title", "board_name"}:
             return _string(self._of(TaskRow).title if name == "task_title" else self._of(BoardRow).name)
         if name == "cursor":
-            return _cursor(Event)
+            return _cursor(self._event)
         if name == "metadata":
-            return _text(Event.metadata_)
+            return _text(self._event.metadata_)
         raise NotWritable(name)
 
     def _part(self, field: Field, shape: Shape) -> Pieces:
@@ -197,13 +198,13 @@ class _Writer:
 
     def _actor(self, shape: Shape, which: str) -> Pieces:
         def find(field: Field) -> Pieces:
-            column = getattr(Event, f"{which}_{field.name}", None)
+            column = getattr(self._event, f"{which}_{field.name}", None)
             if column is None or field.shape is not None:
                 raise NotWritable(field.name)
             return (_quoted if field.name in {"kind", "id"} else _string)(column)
 
         text = self.write(shape, find)
-        return text if which == "actor" else _if(Event.on_behalf_of_kind.is_not(None), text)
+        return text if which == "actor" else _if(self._event.on_behalf_of_kind.is_not(None), text)
 
     def _entry(self, shape: Shape, table: Any, part: Callable[[Shape], Pieces] | None = None) -> Pieces:
         """An entry of the directory, if there is one."""
@@ -220,15 +221,18 @@ class _Writer:
     def _task_board(self, shape: Shape) -> Pieces:
         """The board that the task is on now, which may be another than the event's, and one that the caller may not know of."""
         board, boards = self._of(TaskBoardRow), self._scope.boards
-        seen: ColumnElement[bool] = board.id == Event.board_id
+        text = self._entry(shape, board)
         if boards.all:
-            seen = true()
-        elif boards.ids:
+            return text
+        seen = board.id == self._event.board_id
+        if boards.ids:
             seen = or_(seen, board.id == any_(self._bind("readable_boards", list(boards.ids), ARRAY(Uuid()))))
-        return _if(seen, self._entry(shape, board))
+        return _if(seen, text)
 
     def _changes(self, shape: Shape) -> Pieces:
-        listed = func.jsonb_array_elements(Event.changes).table_valued("value", name="change", with_ordinality="place")
+        listed = func.jsonb_array_elements(self._event.changes).table_valued(
+            "value", name="change", with_ordinality="place"
+        )
         change = listed.render_derived()
         value = cast(change.c.value, JSONB)
 

@@ -13,8 +13,9 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 from sqlalchemy import exc
@@ -30,22 +31,37 @@ _UNKNOWN = (TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, e
 Prepared: TypeAlias = "asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]"
 
 
+class Plan(Enum):
+    """How PostgreSQL plans prepared statements: once for all values, or as it finds best. Left to itself it holds an estimate for an
+    average value against one for those at hand, and plans anew each time for what would be the same plan."""
+
+    ONCE = "force_generic_plan"
+    BY_VALUE = "auto"
+
+
+class About(NamedTuple):
+    """What a connection was told: the UUID of the workspace that it shows, as text, or nothing for none; and how to plan."""
+
+    workspace: str
+    plan: Plan = Plan.BY_VALUE
+
+
 class Lane:
-    """One connection. `about` is the workspace that it shows, nothing for none, None where that is not known."""
+    """One connection. `about` is what it was told, None where that is not known."""
 
     __slots__ = ("_prepared", "about", "connection", "driver")
 
     def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         self.connection = connection
         self.driver = driver
-        self.about: str | None = None
+        self.about: About | None = None
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
 
-    async def tell(self, about: str) -> None:
+    async def tell(self, about: About) -> None:
         """From here on show this workspace, and no other."""
         self.about = None
-        # No parameter: it is a UUID of ours, or nothing.
-        await self.driver.execute(f"SET {WORKSPACES} = '{about}'")
+        # No parameters: a UUID of ours, or nothing, and a word of PostgreSQL's.
+        await self.driver.execute(f"SET {WORKSPACES} = '{about.workspace}'; SET plan_cache_mode = {about.plan.value}")
         self.about = about
 
     async def fetch(self, text: str, values: Sequence[Any]) -> list[asyncpg.Record]:
@@ -90,12 +106,12 @@ class Lanes:
         """Whether the next who comes has to wait."""
         return self.lent >= self._size
 
-    def lend(self, about: str) -> "Loan":
-        """A context that has a lane which shows this workspace (its UUID as text), or, for nothing, none. Raises
+    def lend(self, about: About) -> "Loan":
+        """A context that has a lane which was told this. Raises
         `sqlalchemy.exc.TimeoutError` where none is to be had in time, and whatever connecting raises."""
         return Loan(self, about)
 
-    async def take(self, about: str) -> Lane:
+    async def take(self, about: About) -> Lane:
         """A lane, to be given back or dropped."""
         if self.is_full or self._waiting:
             await self._wait()
@@ -154,7 +170,7 @@ class Lanes:
                 raise exc.TimeoutError("no reading connection is free") from None
             raise
 
-    async def _find(self, about: str) -> Lane:
+    async def _find(self, about: About) -> Lane:
         free = self._free
         for index in range(len(free) - 1, -1, -1):
             if free[index].about == about and not free[index].driver.is_closed():
@@ -177,7 +193,7 @@ class Loan:
 
     __slots__ = ("_about", "_lane", "_lanes")
 
-    def __init__(self, lanes: Lanes, about: str) -> None:
+    def __init__(self, lanes: Lanes, about: About) -> None:
         self._lanes = lanes
         self._about = about
 

@@ -11,13 +11,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeAlias
 
+import asyncpg
 from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.types import TypeEngine
 
 from models.base import AnySelect
 from trailcast.access.scope import Scope
+from trailcast.ledger.database import Database
 from trailcast.ledger.filters import AFTER_PREFIX, LIST_FIELDS
+from trailcast.ledger.lanes import Plan
 from trailcast.records import EventFilter, PageRequest
 
 FORMS_KEPT_MAX = 500  # statements, 2 to 10 KiB each with what reads their rows
@@ -65,7 +68,6 @@ _FIND: dict[str, Find] = {
     "after": lambda asked: asked.request.after,
     "before": lambda asked: asked.request.before,
     "offset": lambda asked: asked.request.offset,
-    "rows": lambda asked: asked.request.limit + 1,  # one more than the page, which tells whether it is the last
 }
 for _name in LIST_FIELDS:
     _FIND |= _list_of(_name)
@@ -84,24 +86,29 @@ class Prepared(NamedTuple):
     text: str
     finds: tuple[Find, ...]
     reader: Any
+    plan: Plan
 
-    def values(self, asked: Asked) -> list[Any]:
-        """As the driver takes them."""
-        return [find(asked) for find in self.finds]
+    async def fetch(self, database: Database, asked: Asked) -> list[asyncpg.Record]:
+        """Its rows. Raises Unavailable."""
+        values = [find(asked) for find in self.finds]
+        return await database.fetch(asked.scope.workspace_id, self.text, values, self.plan)
 
 
 class Forms:
     """The statements of one kind by form; those that were asked for longest ago are forgotten."""
 
-    def __init__(self, make: Callable[..., tuple[AnySelect, Any]]) -> None:
+    def __init__(
+        self, make: Callable[..., tuple[AnySelect, Any]], plan: Callable[[Asked], Plan] = lambda _asked: Plan.BY_VALUE
+    ) -> None:
         self._make = make
+        self._plan = plan
         self._kept: OrderedDict[Hashable, Prepared] = OrderedDict()
 
     def find(self, form: Hashable, asked: Asked, *arguments: Any) -> Prepared:
         """The statement of this form; `make(asked, *arguments)` makes it, and what reads its rows."""
         found = self._kept.get(form)
         if found is None:
-            found = self._kept[form] = _prepare(*self._make(asked, *arguments), asked)
+            found = self._kept[form] = _prepare(*self._make(asked, *arguments), asked, self._plan(asked))
             if len(self._kept) > FORMS_KEPT_MAX:
                 self._kept.popitem(last=False)
         else:
@@ -113,10 +120,10 @@ class Forms:
         self._kept.clear()
 
 
-def _prepare(query: AnySelect, reader: Any, asked: Asked) -> Prepared:
+def _prepare(query: AnySelect, reader: Any, asked: Asked, plan: Plan) -> Prepared:
     compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     names = compiled.positiontup or []
     for name in names:
         if compiled.binds[name].value != _FIND[name](asked):
             raise ValueError(f"the parameter {name} of a statement that is kept has another meaning than its name")
-    return Prepared(str(compiled), tuple(_FIND[name] for name in names), reader)
+    return Prepared(str(compiled), tuple(_FIND[name] for name in names), reader, plan)

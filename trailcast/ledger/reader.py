@@ -11,19 +11,20 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Event, Head
 from models.base import AnySelect
 from trailcast.access.principal import LogHead
 from trailcast.access.scope import BoardSet, Scope, form_of_scope
-from trailcast.ledger.columns import EVERYTHING, EventRows, Selection, comment_rows
+from trailcast.ledger.columns import EVERYTHING, EventRows, Selection
 from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
 from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, form_of_filter, holds_text
-from trailcast.ledger.json_rows import NotWritable, Shape, WrittenPage, select_written
-from trailcast.ledger.prepared import Asked, Forms, by_name
+from trailcast.ledger.json_rows import Shape, WrittenPage
+from trailcast.ledger.pages import COUNTS, PAGES, WRITTEN_PAGES, form_of_page, rows_for
+from trailcast.ledger.prepared import Asked
 from trailcast.records import (
     CommentRecord,
     Count,
@@ -39,22 +40,17 @@ from trailcast.records import (
 LOGS_PREPARED_MAX = 1000  # followed logs whose statement is kept
 
 
-def rows_for(scope: Scope, wanted: EventFilter, selection: Selection) -> EventRows:
-    """The rows of a list: comments under a comment's names, events otherwise."""
-    return comment_rows(scope, selection) if wanted.comments_only else EventRows(scope, selection)
-
-
 async def read_page(
     database: Database, scope: Scope, wanted: EventFilter, request: PageRequest, selection: Selection
 ) -> Page[EventRecord]:
     """One page, by keyset on `sequence`. The statement asks for one row more than the page, which is `hasNextPage`. Raises
     Unavailable."""
     asked = Asked(scope, wanted, request)
-    statement = _PAGES.find((selection, _form_of_page(asked)), asked, selection)
-    found = await database.fetch(scope.workspace_id, statement.text, statement.values(asked))
+    statement = PAGES.find((selection, form_of_page(asked)), asked, selection)
+    found = await statement.fetch(database, asked)
     more, rows = _cut(found, request)
     edges = [Edge(event.cursor, event) for event in (statement.reader.read(scope, row) for row in rows)]
-    return Page(edges, _page_info(scope, request, rows, more=more))
+    return Page(edges, _page_info(scope, request, [row[0] for row in rows], more=more))
 
 
 async def write_page(
@@ -62,50 +58,15 @@ async def write_page(
 ) -> WrittenPage | None:
     """The same page, its items written by PostgreSQL in this shape; None where only Python can make them. Raises Unavailable."""
     asked = Asked(scope, wanted, request)
-    try:
-        statement = _WRITTEN_PAGES.find((shape, _form_of_page(asked)), asked, shape)
-    except NotWritable:
-        return None
-    found = await database.fetch(scope.workspace_id, statement.text, statement.values(asked))
-    more, rows = _cut(found, request)
-    try:
-        text = ",".join([row[1] for row in rows])
-    except TypeError:
+    statement = WRITTEN_PAGES.find((shape, form_of_page(asked)), asked, shape)
+    found = await statement.fetch(database, asked)
+    sequences, written, text = found[0]
+    if sequences is None:
+        return WrittenPage("[]", _page_info(scope, request, [], more=False))
+    if written != len(sequences):
         return None  # what must be there is not, which is said where records are completed
-    return WrittenPage(f"[{text}]", _page_info(scope, request, rows, more=more))
-
-
-def _form_of_page(asked: Asked) -> tuple[object, ...]:
-    request, wanted = asked.request, asked.wanted
-    return (
-        form_of_scope(asked.scope), form_of_filter(wanted), request.direction, request.backward,
-        request.after is None, request.before is None, request.offset > 0,
-    )  # fmt: skip
-
-
-def _make_page(asked: Asked, selection: Selection) -> tuple[AnySelect, EventRows]:
-    rows = rows_for(asked.scope, asked.wanted, selection)
-    query = rows.select().where(*conditions(asked.scope, asked.wanted, by_name))
-    return _paged(query, asked.request), rows
-
-
-def _make_written_page(asked: Asked, shape: Shape) -> tuple[AnySelect, None]:
-    query = select_written(asked.scope, shape, by_name).where(*conditions(asked.scope, asked.wanted, by_name))
-    return _paged(query, asked.request), None
-
-
-def _paged(query: AnySelect, request: PageRequest) -> AnySelect:
-    """The rows of a page, and one more."""
-    ascending = request.direction is OrderDirection.ASC
-    for name, bound, beyond in (("after", request.after, ascending), ("before", request.before, not ascending)):
-        if bound is not None:
-            place = by_name(name, bound, BigInteger())
-            query = query.where(Event.sequence > place if beyond else Event.sequence < place)
-    # The last n of a range are the first n of the range read from its other end.
-    upwards = ascending is not request.backward
-    query = query.order_by(Event.sequence.asc() if upwards else Event.sequence.desc())
-    query = query.limit(by_name("rows", request.limit + 1, BigInteger()))
-    return query.offset(by_name("offset", request.offset, BigInteger())) if request.offset else query
+    more, sequences = _cut(sequences, request)
+    return WrittenPage(f"[{text}]", _page_info(scope, request, sequences, more=more))
 
 
 def _cut(found: list[Any], request: PageRequest) -> tuple[bool, list[Any]]:
@@ -117,34 +78,21 @@ def _cut(found: list[Any], request: PageRequest) -> tuple[bool, list[Any]]:
     return more, rows
 
 
-def _page_info(scope: Scope, request: PageRequest, rows: list[Any], *, more: bool) -> PageInfo:
+def _page_info(scope: Scope, request: PageRequest, sequences: list[int], *, more: bool) -> PageInfo:
     return PageInfo(
         has_next_page=request.before is not None if request.backward else more,
         has_previous_page=more if request.backward else request.after is not None or request.offset > 0,
-        start_cursor=encode_sequence(scope.workspace_id, rows[0][0]) if rows else None,
-        end_cursor=encode_sequence(scope.workspace_id, rows[-1][0]) if rows else None,
+        start_cursor=encode_sequence(scope.workspace_id, sequences[0]) if sequences else None,
+        end_cursor=encode_sequence(scope.workspace_id, sequences[-1]) if sequences else None,
     )
 
 
 async def count_events(database: Database, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
     """How many, counting no further than one past `up_to`. Raises Unavailable."""
     asked = Asked(scope, wanted, PageRequest(limit=up_to))
-    statement = _COUNTS.find((form_of_scope(scope), form_of_filter(wanted)), asked)
-    [(counted,)] = await database.fetch(scope.workspace_id, statement.text, statement.values(asked))
+    statement = COUNTS.find((form_of_scope(scope), form_of_filter(wanted), up_to), asked)
+    [(counted,)] = await statement.fetch(database, asked)
     return Count(min(counted, up_to), is_exact=counted <= up_to)
-
-
-def _make_count(asked: Asked) -> tuple[AnySelect, None]:
-    scope, wanted, request = asked
-    query = select(Event.sequence).where(*conditions(scope, wanted, by_name))
-    # In page order an index ends the count after its last row; text has no index in page order, and sorting would read all.
-    if wanted.text is None:
-        query = query.order_by(Event.sequence)
-    found = query.limit(by_name("rows", request.limit + 1, BigInteger())).subquery()
-    return select(func.count()).select_from(found), None
-
-
-_PAGES, _WRITTEN_PAGES, _COUNTS = Forms(_make_page), Forms(_make_written_page), Forms(_make_count)
 
 
 async def read_event(

@@ -1,12 +1,14 @@
-SELECT events.sequence, events.board_id, events.created_at, events.event_type, events.id, events.message, events.task_id, events.actor_kind, events.actor_id, events.actor_name, events.actor_role, board.id AS id_1, board.name, board.is_deleted, task.id AS id_2, task.title, task.status, task.is_deleted AS is_deleted_1, events.board_id AS board_id__1
+SELECT page.sequence, page.board_id, page.created_at, page.event_type, page.id, page.message, page.task_id, page.actor_kind, page.actor_id, page.actor_name, page.actor_role, board.id AS id_1, board.name, board.is_deleted, task.id AS id_2, task.title, task.status, task.is_deleted AS is_deleted_1, page.board_id AS board_id__1
+  FROM (SELECT events.workspace_id AS workspace_id, events.sequence AS sequence, events.id AS id, events.created_at AS created_at, events.event_type AS event_type, events.message AS message, events.actor_kind AS actor_kind, events.actor_id AS actor_id, events.actor_name AS actor_name, events.actor_role AS actor_role, events.board_id AS board_id, events.task_id AS task_id
   FROM events
-  LEFT OUTER JOIN boards AS board ON board.workspace_id = events.workspace_id
-  AND board.id = events.board_id
-  LEFT OUTER JOIN tasks AS task ON task.workspace_id = events.workspace_id
-  AND task.id = events.task_id
   WHERE events.workspace_id = $1::UUID
   AND (events.board_id = ANY ($2::UUID[]) OR events.user_id = $3::UUID)
   AND events.board_id = $4::UUID
   AND events.event_type = 'task.comment'
   ORDER BY events.sequence DESC
-  LIMIT $5::BIGINT;
+  LIMIT 3) AS page
+  LEFT OUTER JOIN boards AS board ON board.workspace_id = page.workspace_id
+  AND board.id = page.board_id
+  LEFT OUTER JOIN tasks AS task ON task.workspace_id = page.workspace_id
+  AND task.id = page.task_id
+  ORDER BY page.sequence DESC;

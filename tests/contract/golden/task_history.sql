@@ -1,3 +1,16 @@
+SELECT array_agg(numbered.sequence) AS array_agg_1, count(numbered.written) AS count_1, string_agg(numbered.written, ',') FILTER (WHERE numbered.number <= 50) AS anon_1
+  FROM (SELECT rows.sequence AS sequence, rows.written AS written, row_number() OVER () AS number
+  FROM (SELECT page.sequence AS sequence, ((((('{"id":"' || page.id) || '","eventType":') || CAST(to_json(page.event_type) AS TEXT)) || ',"outcome":"') || page.outcome) || '"}' AS written
+  FROM (SELECT events.sequence AS sequence, events.id AS id, events.event_type AS event_type, events.outcome AS outcome
+  FROM events
+  WHERE events.workspace_id = $1::UUID
+  AND true
+  AND events.actor_kind = $2::VARCHAR
+  AND events.entity_type = $3::VARCHAR
+  AND events.entity_id = $4::VARCHAR
+  ORDER BY events.sequence ASC
+  LIMIT 51) AS page
+  ORDER BY page.sequence ASC) AS rows) AS numbered;
 SELECT count(*) AS count_1
   FROM (SELECT events.sequence AS sequence
   FROM events
@@ -7,40 +20,37 @@ SELECT count(*) AS count_1
   AND events.entity_type = $3::VARCHAR
   AND events.entity_id = $4::VARCHAR
   ORDER BY events.sequence
-  LIMIT $5::BIGINT) AS anon_1;
-SELECT events.sequence, ((((('{"id":"' || events.id) || '","eventType":') || CAST(to_json(events.event_type) AS TEXT)) || ',"outcome":"') || events.outcome) || '"}' AS written
-  FROM events
-  WHERE events.workspace_id = $1::UUID
-  AND true
-  AND events.actor_kind = $2::VARCHAR
-  AND events.entity_type = $3::VARCHAR
-  AND events.entity_id = $4::VARCHAR
-  ORDER BY events.sequence ASC
-  LIMIT $5::BIGINT;
-SELECT events.sequence, events.entity_name
+  LIMIT 10001) AS anon_1;
+SELECT page.sequence, page.entity_name
+  FROM (SELECT events.sequence AS sequence, events.entity_name AS entity_name
   FROM events
   WHERE events.workspace_id = $1::UUID
   AND true
   AND events.entity_type = $2::VARCHAR
   AND events.entity_id = $3::VARCHAR
   ORDER BY events.sequence DESC
-  LIMIT $4::BIGINT;
-SELECT events.sequence, events.event_type, events.id
+  LIMIT 2) AS page
+  ORDER BY page.sequence DESC;
+SELECT page.sequence, page.event_type, page.id
+  FROM (SELECT events.sequence AS sequence, events.id AS id, events.event_type AS event_type
   FROM events
   WHERE events.workspace_id = $1::UUID
   AND true
   AND events.entity_type = $2::VARCHAR
   AND events.entity_id = $3::VARCHAR
   ORDER BY events.sequence ASC
-  LIMIT $4::BIGINT;
-SELECT events.sequence, events.id, events.message
+  LIMIT 2) AS page
+  ORDER BY page.sequence ASC;
+SELECT page.sequence, page.id, page.message
+  FROM (SELECT events.sequence AS sequence, events.id AS id, events.message AS message
   FROM events
   WHERE events.workspace_id = $1::UUID
   AND true
   AND events.entity_type = $2::VARCHAR
   AND events.entity_id = $3::VARCHAR
   ORDER BY events.sequence DESC
-  LIMIT $4::BIGINT;
+  LIMIT 2) AS page
+  ORDER BY page.sequence DESC;
 SELECT top.actor_kind, top.actor_id, top.total, top.failed, top.latest, events.actor_name, events.actor_role, events.created_at
   FROM (SELECT events.actor_kind AS actor_kind, events.actor_id AS actor_id, count(*) AS total, count(*) FILTER (WHERE events.outcome = $1::VARCHAR) AS failed, max(events.sequence) AS latest
   FROM events
