@@ -14,7 +14,7 @@ from trailcast.access.principal import Principal
 from trailcast.access.tokens import TokenScope
 from trailcast.errors import BadUserInput
 from trailcast.ledger.append import Receipt
-from trailcast.ledger.catalogue import COMMENT, action_of, category_of, outcome_of
+from trailcast.ledger.catalogue import COMMENT, describe
 from trailcast.ledger.columns import Selection
 from trailcast.ledger.drafting import Checked, check
 from trailcast.ledger.lookup import Found, Names, look_up
@@ -130,7 +130,8 @@ def draft_events(
         draft = _draft(principal, one, found, client, wrong)
         if draft is not None:
             drafts.append(draft)
-        problems += [problem.under(str(index)) for problem in wrong]
+        if wrong:
+            problems += [problem.under(str(index)) for problem in wrong]
     return drafts, problems
 
 
@@ -172,13 +173,13 @@ def _draft(
     if wrong:
         return None
     entity = _entity(one, found, actor, board_id)
-    reference = ActorRef(actor.kind, actor.id)
+    category, action, outcome = describe(given.event_type)
     return EventDraft(
         workspace_id=principal.workspace.id,
         event_type=given.event_type,
-        category=category_of(given.event_type),
-        action=given.action or action_of(given.event_type),
-        outcome=given.outcome or outcome_of(given.event_type),
+        category=category,
+        action=given.action or action,
+        outcome=given.outcome or outcome,
         message=given.message,
         actor=actor,
         on_behalf_of=behalf,
@@ -193,7 +194,7 @@ def _draft(
         user_agent=client.user_agent,
         correlation_id=given.correlation_id,
         idempotency_key=given.idempotency_key,
-        content_sha256=None if given.idempotency_key is None else one.content_sha256(reference),
+        content_sha256=None if given.idempotency_key is None else one.content_sha256(ActorRef(actor.kind, actor.id)),
         occurred_at=given.occurred_at,
     )
 
@@ -247,16 +248,16 @@ def _place(principal: Principal, one: Checked, found: Found, wrong: list[Problem
 
 def _entity(one: Checked, found: Found, actor: Actor, board_id: UUID | None) -> tuple[str, str, str | None]:
     """(type, id, name) of what it is about: as given, else the task, else the board, else the actor."""
-    entity_type, entity_id = one.input.entity_type, one.entity_id
+    entity_type, entity_id, task_id = one.input.entity_type, one.entity_id, one.task_id
     if entity_type is None or entity_id is None:
-        if one.task_id is not None:
-            entity_type, entity_id = "task", str(one.task_id)
-        elif board_id is not None:
+        if task_id is not None:
+            return "task", str(task_id), found.tasks[task_id].title
+        if board_id is not None:
             entity_type, entity_id = "board", str(board_id)
         else:
             entity_type, entity_id = actor.kind.value.lower(), str(actor.id)
-    if entity_type == "task" and one.task_id is not None and entity_id == str(one.task_id):
-        return entity_type, entity_id, found.tasks[one.task_id].title
+    if entity_type == "task" and task_id is not None and entity_id == str(task_id):
+        return entity_type, entity_id, found.tasks[task_id].title
     if entity_type == "board" and one.board_id is not None and entity_id == str(one.board_id):
         return entity_type, entity_id, found.boards.get(one.board_id)
     return entity_type, entity_id, actor.name if entity_id == str(actor.id) else None

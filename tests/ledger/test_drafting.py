@@ -1,12 +1,16 @@
 """Every bound of an event: what is at it passes, what is one beyond is refused with a code and the path to it. Nothing is cut."""
 
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.clients import Client
 from tests.support.world import World
+from trailcast.ledger import drafting
 from trailcast.ledger.drafting import check
 from trailcast.records import ActorKind, EventInput, FieldChange
 from trailcast.settings import Settings
@@ -185,6 +189,74 @@ def test_what_trailcast_knows_is_found_under_any_spelling_of_its_id() -> None:
     spelled = check(EventInput(event_type="a.b", entity_type="task", entity_id=TASK.upper()), SETTINGS)
     foreign = check(EventInput(event_type="a.b", entity_type="invoice", entity_id="Invoice-7"), SETTINGS)
     assert (spelled.entity_id, foreign.entity_id) == (TASK, "Invoice-7")
+
+
+keys = st.sampled_from(
+    [
+        "a",
+        "path",
+        "password",
+        "api_key",
+        "max_tokens",
+        "tokens",
+        "k" * 70,
+        f"{'k' * 70}_secret",
+        "\0",
+        "\ud800",
+        "\\u0000",
+    ]
+)
+leaves = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        2**63,
+        2**64,
+        -(2**63) - 1,
+        0.5,
+        float("inf"),
+        float("nan"),
+        "",
+        "text",
+        "x" * 90,
+        "\0",
+        "\udfff",
+        "\\u0000",
+    ]
+)
+trees = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=8
+)
+paths = st.sampled_from(["a", "a.b", "users[0].password", "password/a", "max_tokens", "", "\0", "k" * 200, "k" * 201])
+field_changes = st.lists(st.builds(FieldChange, paths, trees, trees), max_size=3)
+
+
+@given(st.dictionaries(keys, trees, max_size=3) | trees, field_changes)
+def test_what_is_told_to_be_clean_at_once_is_what_a_closer_look_would_leave_as_it_is(
+    metadata: object, changes: list[FieldChange]
+) -> None:
+    small = SETTINGS.model_copy(update={"metadata_depth_max": 3, "metadata_bytes_max": 150, "changes_bytes_max": 200})
+    event = EventInput(event_type="a.b", metadata=metadata, changes=changes)
+    at_once = check(event, small)
+    with mock.patch.object(drafting, "is_clean", return_value=False):
+        closely = check(event, small)
+    assert at_once == closely
+    assert orjson.dumps(at_once.metadata) == orjson.dumps(closely.metadata)
+
+
+def test_most_of_what_comes_is_told_at_once() -> None:
+    metadata = {"attempt": 1, "cost": 0.5, "model": "large", "tags": ["a", None], "nested": {"ok": True}}
+    changes = (FieldChange("status", "todo", "doing"), FieldChange("labels", None, ["a"]))
+    with mock.patch.object(drafting, "json_problem") as closer, mock.patch.object(drafting, "redact") as redact:
+        checked = check(EventInput(event_type="a.b", metadata=metadata, changes=changes, message="é"), SETTINGS)
+    assert not closer.called
+    assert not redact.called
+    assert checked.metadata is metadata
+    stored = [{"path": one.path, "before": one.before, "after": one.after} for one in changes]
+    assert checked.changes == stored
+    assert checked.size_bytes == len(orjson.dumps(metadata)) + len(orjson.dumps(stored)) + 2
 
 
 async def test_a_time_without_an_offset_or_that_never_was_is_refused(gql: Client, world: World) -> None:

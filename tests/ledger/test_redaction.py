@@ -29,6 +29,7 @@ SECRET_KEYS = (
     *("apiKey", "api-key", "X-API-Key", "APIKey", "apikey", "OPENAI_API_KEY", "private_key", "privateKey", "accessKey"),
     *("secret_key", "clientSecret", "client_secret", "aws_secret_access_key", "signing_key", "secrets"),
     *("accessToken", "refresh_token", "id-token", "authToken", "X-Auth-Token", "tokens", "csrftoken", "bearer", "jwt"),
+    f"{'long' * 20}_secret",
     *("Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "cookies", "sessionCookie", "credentials", "otp"),
 )
 PLAIN_KEYS = (

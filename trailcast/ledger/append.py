@@ -24,9 +24,9 @@ from trailcast.ledger.lanes import driver_of
 from trailcast.records import ActorKind, EventDraft, Problem, ProblemCode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Appended:
-    """Where an event stands in its workspace's log. `replayed`: it stood there before, under the same key."""
+    """Where an event stands in its workspace's log. `replayed`: it stood there before, under the same key. Not frozen, as records."""
 
     sequence: int
     replayed: bool = False

@@ -39,7 +39,8 @@ FIND_KEYS = """
 
 def columns_of(rows: Sequence[Row]) -> list[Sequence[Any]]:
     """The rows as arguments of INSERT_EVENTS. A column of nulls alone is an empty array: `unnest` makes nulls of what is missing."""
-    return [() if column.count(None) == len(column) else column for column in zip(*rows, strict=True)]
+    columns = zip(*rows, strict=True)
+    return [() if column[0] is None and column.count(None) == len(column) else column for column in columns]
 
 
 def _insert() -> str:

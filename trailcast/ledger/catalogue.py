@@ -5,10 +5,12 @@ the same rules: the first segment is the category, the last one the action.
 """
 
 import re
+from functools import lru_cache
 
 from trailcast.records import EventType, Outcome
 
 EVENT_TYPE_LENGTH_MAX = 100
+EVENT_TYPES_KEPT_MAX = 4096  # as they were looked at: clients use the same again and again
 EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)+")
 COMMENT = "task.comment"
 
@@ -68,9 +70,20 @@ def outcome_of(event_type: str) -> Outcome:
     return Outcome.FAILURE if event_type.endswith("failed") else Outcome.SUCCESS
 
 
+@lru_cache(maxsize=EVENT_TYPES_KEPT_MAX)
+def describe(event_type: str) -> tuple[str, str, Outcome]:
+    """The three of them. The type is well formed, so its length is bounded."""
+    return category_of(event_type), action_of(event_type), outcome_of(event_type)
+
+
 def is_event_type(text: str) -> bool:
     """Whether the text is well formed: dotted lower case, at least two segments, at most 100 characters."""
-    return len(text) <= EVENT_TYPE_LENGTH_MAX and EVENT_TYPE.fullmatch(text) is not None
+    return len(text) <= EVENT_TYPE_LENGTH_MAX and _is_well_formed(text)
+
+
+@lru_cache(maxsize=EVENT_TYPES_KEPT_MAX)
+def _is_well_formed(text: str) -> bool:
+    return EVENT_TYPE.fullmatch(text) is not None
 
 
 def _entry(line: str) -> EventType:

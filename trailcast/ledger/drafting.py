@@ -9,17 +9,23 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from trailcast.ledger.catalogue import COMMENT, EVENT_TYPE_LENGTH_MAX, is_event_type
-from trailcast.ledger.redact import redact, redact_change
+from trailcast.ledger.redact import is_clean, is_clean_path, redact, redact_change
 from trailcast.records import ActorKind, ActorRef, EventInput, FieldChange, JsonObject, Problem, ProblemCode
 from trailcast.settings import Settings
 
 NAME_LENGTH_MAX = 200  # characters, for every short text: keys, ids of foreign systems, names
+ACTOR_KINDS = tuple(ActorKind)
+BEHALF_KINDS = (ActorKind.AGENT, ActorKind.USER)
+UUID_LENGTH = 36
+UUIDS_KEPT_MAX = 4096  # as they were read: the events of a batch are about few things
 WORD = re.compile(r"[a-z][a-z0-9_]{0,49}")
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
 KNOWN_ENTITIES = frozenset({"task", "board", "project", "event", "user", "workspace", "agent", "service"})
@@ -56,13 +62,12 @@ def check(given: EventInput, settings: Settings) -> Checked:
     checked = Checked(given)
     found = checked.problems
     _check_words(given, found)
-    _check_texts(given, settings, found)
+    _check_texts(given, settings, checked)
     checked.board_id = check_uuid(given.board_id, "boardId", found)
     checked.task_id = check_uuid(given.task_id, "taskId", found)
-    checked.actor = _check_actor(given.actor_kind, given.actor_id, "actor", tuple(ActorKind), found)
-    behalf_kinds = (ActorKind.AGENT, ActorKind.USER)
+    checked.actor = _check_actor(given.actor_kind, given.actor_id, "actor", ACTOR_KINDS, found)
     checked.on_behalf_of = _check_actor(
-        given.on_behalf_of_kind, given.on_behalf_of_id, "onBehalfOf", behalf_kinds, found
+        given.on_behalf_of_kind, given.on_behalf_of_id, "onBehalfOf", BEHALF_KINDS, found
     )
     checked.entity_id = normal_entity_id(given.entity_type, given.entity_id)
     _check_json(given, settings, checked)
@@ -76,10 +81,16 @@ def check_uuid(text: str | None, name: str, found: list[Problem]) -> UUID | None
     if text is None:
         return None
     try:
-        return UUID(text)
+        # One of another length may be as long as a request.
+        return _usual_uuid(text) if len(text) == UUID_LENGTH else UUID(text)
     except ValueError:
         found.append(Problem(ProblemCode.INVALID, f"{name} must be a UUID.", (name,)))
         return None
+
+
+@lru_cache(maxsize=UUIDS_KEPT_MAX)
+def _usual_uuid(text: str) -> UUID:
+    return UUID(text)
 
 
 def normal_entity_id(entity_type: str | None, entity_id: str | None) -> str | None:
@@ -132,7 +143,8 @@ def _check_words(given: EventInput, found: list[Problem]) -> None:
             found.append(Problem(ProblemCode.INVALID, message, tuple(name.split("."))))
 
 
-def _check_texts(given: EventInput, settings: Settings, found: list[Problem]) -> None:
+def _check_texts(given: EventInput, settings: Settings, checked: Checked) -> None:
+    found = checked.problems
     shorts = (
         ("entity.id", given.entity_id), ("entityName", given.entity_name), ("correlationId", given.correlation_id),
         ("idempotencyKey", given.idempotency_key),
@@ -151,9 +163,11 @@ def _check_texts(given: EventInput, settings: Settings, found: list[Problem]) ->
         if not is_storable(given.message):
             message = "message holds text that cannot be stored (NUL or half a surrogate pair)."
             found.append(Problem(ProblemCode.INVALID, message, ("message",)))
-        elif len(given.message.encode()) > settings.message_bytes_max:
+        elif (size_bytes := len(given.message.encode())) > settings.message_bytes_max:
             message = f"message may have {settings.message_bytes_max} bytes of UTF-8."
             found.append(Problem(ProblemCode.TOO_LARGE, message, ("message",)))
+        else:
+            checked.size_bytes += size_bytes
 
 
 def _check_comment(given: EventInput, found: list[Problem]) -> None:
@@ -179,11 +193,15 @@ def _check_actor(
 
 
 def _check_json(given: EventInput, settings: Settings, checked: Checked) -> None:
-    metadata = {} if given.metadata is None else given.metadata
-    if not isinstance(metadata, dict):
+    metadata, depth_max = given.metadata, settings.metadata_depth_max
+    if metadata is not None and not isinstance(metadata, dict):
         checked.problems.append(Problem(ProblemCode.INVALID, "metadata must be a JSON object.", ("metadata",)))
-    elif _fits(metadata, "metadata", settings.metadata_bytes_max, settings.metadata_depth_max, checked.problems):
-        checked.metadata = redact(metadata)
+    elif metadata:
+        fit = _fit(metadata, "metadata", settings.metadata_bytes_max, depth_max, checked)
+        if fit is not None:
+            checked.metadata = metadata if fit is _Fit.CLEAN else redact(metadata)
+    if not given.changes:
+        return
     if len(given.changes) > settings.changes_max:
         message = f"changes may have {settings.changes_max} entries."
         checked.problems.append(Problem(ProblemCode.TOO_LARGE, message, ("changes",)))
@@ -194,8 +212,10 @@ def _check_json(given: EventInput, settings: Settings, checked: Checked) -> None
             checked.problems.append(Problem(ProblemCode.INVALID, message, ("changes", str(index), "path")))
     plain = [{"path": change.path, "before": change.before, "after": change.after} for change in given.changes]
     # A change is itself two levels: the list and the entry.
-    if _fits(plain, "changes", settings.changes_bytes_max, settings.metadata_depth_max + 2, checked.problems):
-        checked.changes = [_redacted(change) for change in given.changes]
+    fit = _fit(plain, "changes", settings.changes_bytes_max, depth_max + 2, checked)
+    if fit is not None:
+        clean = fit is _Fit.CLEAN and all(is_clean_path(change.path) for change in given.changes)
+        checked.changes = plain if clean else [_redacted(change) for change in given.changes]
 
 
 def _redacted(change: FieldChange) -> JsonObject:
@@ -203,13 +223,29 @@ def _redacted(change: FieldChange) -> JsonObject:
     return {"path": change.path, "before": before, "after": after}
 
 
-def _fits(value: Any, name: str, bytes_max: int, depth_max: int, found: list[Problem]) -> bool:
-    problem = json_problem(value, depth_max)
+class _Fit(Enum):
+    """How a value can be stored: as it is, or once it has been looked through for secrets."""
+
+    CLEAN = 0
+    UNSEEN = 1
+
+
+def _fit(value: Any, name: str, bytes_max: int, depth_max: int, checked: Checked) -> _Fit | None:
+    """How it can be stored, with its size counted; None where it cannot, with the reason among the problems."""
+    try:
+        stored = orjson.dumps(value)
+    except TypeError:
+        stored = b""  # text or numbers that no JSON has, or depth: which, is found below
+    # A NUL can be written as JSON and cannot be stored; a number that is not finite would have been written as null.
+    clean = stored and b"\\u0000" not in stored and is_clean(value, depth_max)
+    problem = None if clean else json_problem(value, depth_max)
     if problem is not None:
         code = ProblemCode.TOO_LARGE if "deeper" in problem else ProblemCode.INVALID
-        found.append(Problem(code, f"{name} {problem}.", (name,)))
-        return False
-    if len(orjson.dumps(value)) > bytes_max:
-        found.append(Problem(ProblemCode.TOO_LARGE, f"{name} may have {bytes_max} bytes of JSON.", (name,)))
-        return False
-    return True
+        checked.problems.append(Problem(code, f"{name} {problem}.", (name,)))
+        return None
+    if len(stored) > bytes_max:
+        message = f"{name} may have {bytes_max} bytes of JSON."
+        checked.problems.append(Problem(ProblemCode.TOO_LARGE, message, (name,)))
+        return None
+    checked.size_bytes += len(stored)
+    return _Fit.CLEAN if clean else _Fit.UNSEEN
