@@ -14,11 +14,12 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto import pgproto
 from sqlalchemy.ext.asyncio import AsyncConnection
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from trailcast.errors import NotFound
-from trailcast.ledger.arrays import FIND_KEYS, LOCK_HEADS, MOVE_HEADS_AND_INSERT, Row, columns_of
+from trailcast.ledger.arrays import FIND_KEYS, LOCK_HEADS, MOVE_HEADS_AND_INSERT, Row, arguments_of
 from trailcast.ledger.database import dumps
 from trailcast.ledger.lanes import driver_of
 from trailcast.records import ActorKind, EventDraft, Problem, ProblemCode
@@ -91,7 +92,7 @@ async def append(
     receipts = [_number(submission, heads, known, rows, times) for submission in submissions]
     if rows:
         moved = [(workspace_id, head.sequence, head.created_at) for workspace_id, head in heads.items() if head.moved]
-        await driver.execute(MOVE_HEADS_AND_INSERT, *zip(*moved, strict=True), *columns_of(rows))
+        await driver.execute(MOVE_HEADS_AND_INSERT, *zip(*moved, strict=True), *arguments_of(rows))
     return receipts
 
 
@@ -130,12 +131,17 @@ def _number(
             continue
         own_time = next(times) if times is not None else None
         sequence, created_at = heads[draft.workspace_id].take(own_time)
-        event_id = uuid7()
+        event_id = _new_id()
         rows.append(_row(draft, sequence, event_id, own_time))
         appended.append(Appended(sequence, id=event_id, created_at=created_at))
         if key is not None:
             known[key] = (sequence, draft.content_sha256 or b"")
     return Receipt(appended=appended)
+
+
+def _new_id() -> UUID:
+    # The driver's kind of UUID is made, written and sent in a fraction of the time.
+    return pgproto.UUID(uuid7().bytes)
 
 
 def _conflicts(submission: Submission, known: dict[Key, tuple[int, bytes]]) -> list[tuple[int, Problem]]:

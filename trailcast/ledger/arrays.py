@@ -37,22 +37,33 @@ FIND_KEYS = """
 """
 
 
-def columns_of(rows: Sequence[Row]) -> list[Sequence[Any]]:
-    """The rows as arguments of INSERT_EVENTS. A column of nulls alone is an empty array: `unnest` makes nulls of what is missing."""
-    columns = zip(*rows, strict=True)
-    return [() if column[0] is None and column.count(None) == len(column) else column for column in columns]
+def arguments_of(rows: Sequence[Row]) -> list[Any]:
+    """The rows as arguments of MOVE_HEADS_AND_INSERT, behind the heads: an array for each column, then a value for each. Of a column
+    that is the same throughout, as most are, there is the value, and the array is empty."""
+    arrays: list[Sequence[Any]] = []
+    values: list[Any] = []
+    for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True):
+        first = column[0]
+        # The sequence is always an array: it makes the rows.
+        alike = name != "sequence" and first == column[-1] and column.count(first) == len(column)
+        arrays.append(() if alike else column)
+        values.append(first if alike else None)
+    return arrays + values
 
 
 def _insert() -> str:
-    """The heads come first, then the columns. A time that is null is the one that the workspace's head moves to."""
-    types = [_type_of(Event.__table__.columns[name].type) for name in COLUMNS]
-    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 4))
+    """`unnest` makes nulls of what its shorter arrays have not. A time that is null is the one that the workspace's head moves to."""
+    types = {name: _type_of(Event.__table__.columns[name].type) for name in COLUMNS}
+    numbered = list(enumerate(types.items(), 4))
+    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in numbered)
+    value = {name: f"coalesce(event.{name}, ${number + len(COLUMNS)}::{kind})" for number, (name, kind) in numbered}
+    created_at = f"coalesce({value['created_at']}, head.created_at)"
     own = {
-        "created_at": "coalesce(event.created_at, head.created_at)",
-        "occurred_at": "coalesce(event.occurred_at, event.created_at, head.created_at)",
+        "created_at": created_at,
+        "occurred_at": f"coalesce({value['occurred_at']}, {created_at})",
         # As text, because the driver would call a codec of SQLAlchemy's for each value.
-        "changes": "event.changes::jsonb",
-        "metadata": "event.metadata::jsonb",
+        "changes": f"{value['changes']}::jsonb",
+        "metadata": f"{value['metadata']}::jsonb",
     }
     return f"""
         WITH head (workspace_id, sequence, created_at) AS MATERIALIZED (
@@ -62,8 +73,8 @@ def _insert() -> str:
             WHERE heads.workspace_id = head.workspace_id
         )
         INSERT INTO events ({", ".join(COLUMNS)})
-        SELECT {", ".join(own.get(name, f"event.{name}") for name in COLUMNS)}
-        FROM unnest({arrays}) AS event ({", ".join(COLUMNS)}) JOIN head ON head.workspace_id = event.workspace_id
+        SELECT {", ".join({**value, **own}.values())}
+        FROM unnest({arrays}) AS event ({", ".join(COLUMNS)}) JOIN head ON head.workspace_id = {value["workspace_id"]}
     """  # noqa: S608 - made of the names above
 
 
