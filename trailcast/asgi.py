@@ -36,6 +36,7 @@ from trailcast.doors.proxies import Proxies
 from trailcast.doors.recent import RecentSignIns
 from trailcast.doors.services import Services
 from trailcast.doors.sockets import Sockets
+from trailcast.doors.turns import Turns
 from trailcast.errors import ConfigurationError, Unavailable
 from trailcast.fetching import read_jwks
 from trailcast.ledger.condition import Condition
@@ -97,6 +98,7 @@ class Server:
         services = Services(
             settings, self._clock, database, principals, authenticator, writers, feed, doorbell, counters, admission,
             self._allowances, Deadlines(settings.request_timeout_s), Proxies(settings.proxies),
+            Turns(settings.large_bodies_bytes_max),
         )  # fmt: skip
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.dispose)

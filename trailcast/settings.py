@@ -277,6 +277,13 @@ class Settings(BaseSettings):
     request_bytes_max: int = Field(
         4_194_304, ge=1024, le=67_108_864, description="Largest HTTP request body, in bytes."
     )
+    large_bodies_bytes_max: int = Field(
+        1_048_576,
+        ge=65_536,
+        le=1_073_741_824,
+        description="Most bytes of HTTP request bodies beyond 32 KiB that are worked on at once; others wait in line, and a larger "
+        "one goes alone.",
+    )
     request_head_bytes_max: int = Field(
         65_536, ge=8192, le=1_048_576, description="Largest head of an HTTP request, its address included, in bytes."
     )

@@ -5,6 +5,8 @@ A credential that is presented is looked up before anything is parsed: a bad one
 whatever needs a principal fails with UNAUTHENTICATED, so that only introspection passes.
 """
 
+from typing import Any
+
 from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
@@ -93,15 +95,21 @@ class GraphQLDoor:
             is_stream = is_asked_for(accept)
             if not is_post and not is_stream and _is_for_page(request, accept):
                 return await self.render_graphql_ide(request)
-            try:
-                asked = read_asked(
-                    read_json(await request.body()) if is_post else read_address(request), self._persisted
-                )
-            except GraphQLError as error:
-                return refusal(error, 200, accept)  # as clients of persisted queries expect
-            return await (
-                self._stream(request, asked, context) if is_stream else self._answer(request, asked, context, accept)
-            )
+            if not is_post:
+                return await self._act(request, read_address(request), context, accept)
+            content = await request.body()
+            async with self._services.turns.of(len(content)):
+                return await self._act(request, read_json(content), context, accept)
+
+    async def _act(self, request: Request, given: Any, context: Context, accept: str) -> Response:
+        """What the request asks for is done. Raises Bad, Refused, TrailcastError."""
+        try:
+            asked = read_asked(given, self._persisted)
+        except GraphQLError as error:
+            return refusal(error, 200, accept)  # as clients of persisted queries expect
+        if is_asked_for(accept):
+            return await self._stream(request, asked, context)
+        return await self._answer(request, asked, context, accept)
 
     async def _answer(self, request: Request, asked: Asked, context: Context, accept: str) -> Response:
         """The answer to a query or a mutation. Raises Bad."""

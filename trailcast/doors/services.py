@@ -13,6 +13,7 @@ from trailcast.doors.allowances import Allowances
 from trailcast.doors.authenticator import Authenticator
 from trailcast.doors.deadlines import Deadlines
 from trailcast.doors.proxies import Proxies
+from trailcast.doors.turns import Turns
 from trailcast.errors import Unavailable
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
@@ -48,6 +49,7 @@ class Services:
     allowances: Allowances
     deadlines: Deadlines
     proxies: Proxies
+    turns: Turns
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
 
     def context(self, caller: Caller, client: ClientAddress, spend: Spend) -> Context:
