@@ -40,6 +40,7 @@ _OF_VARIABLES = {
     "variables_depth_max": ("nest deeper than {} levels", "no field takes that: mend them"),
     "variables_values_max": ("hold more than {} values", _IN_PARTS),
 }
+_CONTAINERS = frozenset({dict, list})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,14 @@ def find_excess_of_variables(variables: dict[str, object] | None, limits: Limits
         depth += 1
         below: list[object] = []
         for container in level:
-            inner = container.values() if isinstance(container, dict) else container
+            # What JSON is read into has no subclasses, and a batch of a thousand events is looked at in half the time.
+            inner = container.values() if type(container) is dict else container
             values += len(inner)  # type: ignore[arg-type]
             if values > limits.variables_values_max:
                 return "variables_values_max"
-            # What JSON is read into has no subclasses, and a batch of a thousand events is looked at in half the time.
-            below += [value for value in inner if type(value) is dict or type(value) is list]  # type: ignore[attr-defined]
+            for value in inner:  # type: ignore[attr-defined]
+                if type(value) in _CONTAINERS:
+                    below.append(value)  # noqa: PERF401 - a list for each container takes longer
         if depth > limits.variables_depth_max:
             return "variables_depth_max"
         level = below

@@ -93,10 +93,7 @@ class Settings(BaseSettings):
         1000, ge=1, le=10_000, description="Most events that share one commit (a larger batch goes alone)."
     )
     group_bytes_max: int = Field(
-        4_194_304,
-        ge=1,
-        le=1_073_741_824,
-        description="Most bytes of messages, metadata and changes that share one commit (a larger batch goes alone).",
+        4_194_304, ge=1, le=1_073_741_824, description="Most bytes that share one commit (a larger batch goes alone)."
     )
     writers_waiting_max: int = Field(
         10_000,
@@ -281,8 +278,7 @@ class Settings(BaseSettings):
         1_048_576,
         ge=65_536,
         le=1_073_741_824,
-        description="Most bytes of HTTP request bodies beyond 32 KiB that are worked on at once; others wait in line, and a larger "
-        "one goes alone.",
+        description="Most bytes of bodies over 32 KiB in work at once; others wait.",
     )
     request_head_bytes_max: int = Field(
         65_536, ge=8192, le=1_048_576, description="Largest head of an HTTP request, its address included, in bytes."

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from asyncpg.pgproto import pgproto
 
 from trailcast.ledger.catalogue import COMMENT, EVENT_TYPE_LENGTH_MAX, is_event_type
 from trailcast.ledger.redact import is_clean, is_clean_path, redact, redact_change
@@ -90,7 +91,8 @@ def check_uuid(text: str | None, name: str, found: list[Problem]) -> UUID | None
 
 @lru_cache(maxsize=UUIDS_KEPT_MAX)
 def _usual_uuid(text: str) -> UUID:
-    return UUID(text)
+    # The driver's kind, as the directory's are: it is compared, written out and sent in a fraction of the time.
+    return pgproto.UUID(UUID(text).bytes)
 
 
 def normal_entity_id(entity_type: str | None, entity_id: str | None) -> str | None:
