@@ -2,6 +2,7 @@
 
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import orjson
 import pytest
@@ -12,7 +13,7 @@ from tests.support.clients import Client
 from tests.support.world import World
 from trailcast.ledger import drafting
 from trailcast.ledger.drafting import check
-from trailcast.records import ActorKind, EventInput, FieldChange
+from trailcast.records import ActorKind, ActorRef, EventInput, FieldChange
 from trailcast.settings import Settings
 
 SETTINGS = Settings()
@@ -257,6 +258,16 @@ def test_most_of_what_comes_is_told_at_once() -> None:
     stored = [{"path": one.path, "before": one.before, "after": one.after} for one in changes]
     assert checked.changes == stored
     assert checked.size_bytes == len(orjson.dumps(metadata)) + len(orjson.dumps(stored)) + 2
+
+
+def test_a_key_stands_for_the_same_in_every_version() -> None:
+    """Keys are for ever: what one stood for was stored by whichever version wrote it."""
+    event = EventInput(
+        event_type="a.b", task_id=TASK, board_id=TASK, metadata={"b": 1, "password": "x", "a": [1.5]},
+        changes=(FieldChange("a", 1, None),), idempotency_key="k", on_behalf_of_kind=ActorKind.USER, on_behalf_of_id=TASK,
+    )  # fmt: skip
+    found = check(event, SETTINGS).content_sha256(ActorRef(ActorKind.AGENT, UUID(TASK)))
+    assert found.hex() == "04632ed0311ad1e4814f25cb47996f946f2a29e1ebeb7a479aa3561816f291b9"
 
 
 async def test_a_time_without_an_offset_or_that_never_was_is_refused(gql: Client, world: World) -> None:
