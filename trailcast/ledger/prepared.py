@@ -49,7 +49,7 @@ def _list_of(name: str) -> dict[str, Find]:
 
 
 # The value of each parameter by the name that it has where it is made (`access.scope`, `ledger.filters`, `ledger.reader`).
-_FIND: dict[str, Find] = {
+FIND: dict[str, Find] = {
     "workspace_id": lambda asked: asked.scope.workspace_id,
     "own_agent_id": lambda asked: asked.scope.agent_id,
     "own_user_id": lambda asked: asked.scope.user_id,
@@ -68,12 +68,12 @@ _FIND: dict[str, Find] = {
     "rows": lambda asked: asked.request.limit + 1,  # one more than the page, which tells whether it is the last
 }
 for _name in LIST_FIELDS:
-    _FIND |= _list_of(_name)
+    FIND |= _list_of(_name)
 
 
 def by_name(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
     """A parameter whose value is found anew each time the statement is run."""
-    if name not in _FIND:
+    if name not in FIND:
         raise LookupError(name)
     return bindparam(name, value, type_=kind)
 
@@ -85,7 +85,7 @@ class Prepared(NamedTuple):
     finds: tuple[Find, ...]
     reader: Any
 
-    def values(self, asked: Asked) -> list[Any]:
+    def values(self, asked: Any) -> list[Any]:
         """As the driver takes them."""
         return [find(asked) for find in self.finds]
 
@@ -117,6 +117,6 @@ def _prepare(query: AnySelect, reader: Any, asked: Asked) -> Prepared:
     compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     names = compiled.positiontup or []
     for name in names:
-        if compiled.binds[name].value != _FIND[name](asked):
+        if compiled.binds[name].value != FIND[name](asked):
             raise ValueError(f"the parameter {name} of a statement that is kept has another meaning than its name")
-    return Prepared(str(compiled), tuple(_FIND[name] for name in names), reader)
+    return Prepared(str(compiled), tuple(FIND[name] for name in names), reader)

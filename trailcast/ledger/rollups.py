@@ -1,0 +1,169 @@
+"""Makes the counts that metrics over long times are read from, a chunk of the log at a time, behind the writers.
+
+Not in the writers' transactions, which would wait for each other's rows and pay for them. Nothing is lost by that, because whoever
+reads counts what lies beyond the mark from the events (`trailcast.ledger.counting`). A chunk is counted and the mark moved in one
+transaction, under the lock of the mark, so it counts once, whoever does it and whatever dies meanwhile. Of several processes one does
+it, the others pass by. It begins when enough has been written, and now and then it looks for what was written otherwise: by a
+process that died, by an earlier version, by a loader.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trailcast.errors import TrailcastError
+from trailcast.ledger.database import Database
+from trailcast.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Sorted as the index is, so that its pages are filled one after the other.
+_ROLL_UP = text("""
+    INSERT INTO rollups AS known (workspace_id, kind, width, key, at, event_type, total, failed, latest)
+    SELECT workspace_id, kind, width, key, date_bin(width * interval '1 minute', created_at, '2000-01-01T00:00Z'), event_type,
+        count(*), count(*) FILTER (WHERE outcome = 'FAILURE'), max(sequence)
+    FROM events CROSS JOIN LATERAL (VALUES
+        ('BOARD', 15, board_id), ('BOARD', 1440, board_id),
+        (CASE WHEN board_id IS NULL THEN 'NO_BOARD' ELSE 'BOARDS' END, 15, workspace_id),
+        (CASE WHEN board_id IS NULL THEN 'NO_BOARD' ELSE 'BOARDS' END, 1440, workspace_id),
+        (CASE WHEN agent_id IS NULL THEN 'ACTOR' ELSE 'AGENT' END, 1440, coalesce(agent_id, actor_id))
+    ) AS counted (kind, width, key)
+    WHERE workspace_id = :workspace_id AND sequence > :mark AND sequence <= :end AND key IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (workspace_id, kind, width, key, at, event_type) DO UPDATE SET
+        total = known.total + excluded.total, failed = known.failed + excluded.failed, latest = excluded.latest
+""")
+_MARK = text("SELECT rolled_up_to FROM rollup_marks WHERE workspace_id = :workspace_id FOR UPDATE SKIP LOCKED")
+_MOVE = text("UPDATE rollup_marks SET rolled_up_to = :end WHERE workspace_id = :workspace_id")
+_BEGIN = text("INSERT INTO rollup_marks VALUES (:workspace_id, 0) ON CONFLICT DO NOTHING")
+_END = text("SELECT last_sequence FROM heads WHERE workspace_id = :workspace_id")
+_LAGGING = text("""
+    SELECT heads.workspace_id, rolled_up_to IS NULL AS is_new FROM heads LEFT JOIN rollup_marks USING (workspace_id)
+    WHERE last_sequence - coalesce(rolled_up_to, 0) >= :lag
+""")
+
+
+async def find_lagging(connection: AsyncConnection, lag: int) -> list[tuple[UUID, bool]]:
+    """(workspace_id, is_new) of those whose counts end so many events before their log; `is_new`: nothing was ever counted."""
+    return [(row[0], row[1]) for row in await connection.execute(_LAGGING, {"lag": lag})]
+
+
+async def begin_rollups(connection: AsyncConnection, workspace_id: UUID) -> None:
+    """From now on there are counts of this log, of no event yet."""
+    await connection.execute(_BEGIN, {"workspace_id": workspace_id})
+
+
+async def roll_up(connection: AsyncConnection, workspace_id: UUID, events_max: int) -> tuple[int, int] | None:
+    """Count the next events, in the caller's transaction. Up to which it goes now, and where the log ends; None where somebody else
+    is at it."""
+    mark: int | None = await connection.scalar(_MARK, {"workspace_id": workspace_id})
+    if mark is None:
+        return None
+    # After the lock, and before the events are read: all up to here are committed, and dense.
+    last: int = await connection.scalar(_END, {"workspace_id": workspace_id})
+    end = min(last, mark + events_max)
+    if end > mark:
+        await connection.execute(_ROLL_UP, {"workspace_id": workspace_id, "mark": mark, "end": end})
+        await connection.execute(_MOVE, {"workspace_id": workspace_id, "end": end})
+    return end, last
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When to begin, how much to do at once, and how often to look unasked."""
+
+    lag_events: int
+    chunk_events: int
+    tick_s: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings.rollup_lag_events, settings.rollup_chunk_events, settings.rollup_tick_s)
+
+
+class Roller:
+    """Keeps the counts up, one task per process."""
+
+    def __init__(self, database: Database, pace: Pace) -> None:
+        self._database = database
+        self._pace = pace
+        self._ends: dict[UUID, int] = {}  # up to where each log is counted, as far as this process knows
+        self._due: set[UUID] = set()
+        self._woken = asyncio.Event()
+
+    def heard_log(self, workspace_id: UUID, sequence: int) -> None:
+        """This log ends here now. Never waits and never fails."""
+        known = self._ends.setdefault(workspace_id, sequence - 1)
+        if sequence - known >= self._pace.lag_events:
+            self._due.add(workspace_id)
+            self._woken.set()
+
+    def heard_access(self, workspace_id: UUID) -> None:
+        """Counts are of events, whoever may see them."""
+
+    def heard_resync(self) -> None:
+        """What was missed is found by the next look."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """For as long as the block runs. There may be a log that was filled while no server ran, so it begins with a look."""
+        with contextlib.suppress(TrailcastError):
+            await self._look()
+        task = asyncio.create_task(self._run(), name="trailcast-roll-up")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        look_at = time.monotonic() + self._pace.tick_s
+        while True:
+            try:
+                if time.monotonic() >= look_at:
+                    look_at = time.monotonic() + self._pace.tick_s
+                    await self._look()
+                while self._due:
+                    await self._catch_up(self._due.pop())
+            except TrailcastError:
+                self._due.clear()  # what is wrong with PostgreSQL has been said where it was met; the next look finds these again
+            except Exception:
+                # Nothing depends on it but the time that metrics take; a task that ended would let that grow unseen.
+                logger.exception("counts of events could not be kept up; trying again in a while")
+                self._due.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), max(0.0, look_at - time.monotonic()))
+            self._woken.clear()
+
+    async def _look(self) -> None:
+        async with self._database.looking_up() as connection:
+            lagging = await find_lagging(connection, self._pace.lag_events)
+        for workspace_id, is_new in lagging:
+            if is_new:
+                async with self._database.writing([workspace_id]) as connection:
+                    await begin_rollups(connection, workspace_id)
+            self._due.add(workspace_id)
+
+    async def _catch_up(self, workspace_id: UUID) -> None:
+        while True:
+            began = time.monotonic()
+            async with self._database.writing([workspace_id]) as connection:
+                done = await roll_up(connection, workspace_id, self._pace.chunk_events)
+            if done is None:
+                self._ends.pop(workspace_id, None)
+                return
+            self._ends[workspace_id] = done[0]
+            if done[1] - done[0] < self._pace.lag_events:
+                return
+            # A long log must not take a whole core away from who is served meanwhile.
+            await asyncio.sleep(time.monotonic() - began)
