@@ -12,9 +12,9 @@ from tests.access.rules import CALLERS, LOG, workspace_id
 from tests.conftest import TEMPLATE
 from tests.schema.servers import Shared, shared_server
 from tests.support.clients import content_of
-from tests.support.rolling import roll_up_all
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
+from trailcast.ledger.rollups import roll_up_all
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ async def _asking(postgres: EmbeddedPostgres, world: World) -> AsyncIterator[Ask
 async def ask(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[Asking]:
     """Nothing is ever written through this one, so what is counted of it was counted beforehand."""
     async for asking in _asking(postgres, templates):
-        assert await roll_up_all(asking.shared.server.database) == len(LOG)
+        assert await roll_up_all(asking.shared.server.database, 1000) == len(LOG)
         yield asking
 
 

@@ -16,9 +16,9 @@ from tests.conftest import TEMPLATE
 from tests.isolation.without_predicates import predicates_down, without_workspaces
 from tests.schema.servers import Shared, shared_server
 from tests.support.clients import open_socket
-from tests.support.rolling import roll_up_all
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
+from trailcast.ledger.rollups import roll_up_all
 
 EVENT = "id sequence message eventType actor { id name } board { id name } task { id title } metadata changes { path } ipAddress"
 PAGE = f"edges {{ cursor node {{ {EVENT} }} }} nodes {{ id }} totalCount {{ count isExact }}"
@@ -67,7 +67,7 @@ WALL_DOWN = """
 @pytest_asyncio.fixture(loop_scope="module")
 async def shared(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[Shared]:
     async with shared_server(postgres, TEMPLATE) as shared:
-        await roll_up_all(shared.server.database)
+        assert await roll_up_all(shared.server.database, 1000) == 2
         yield shared
 
 
