@@ -125,7 +125,7 @@ HEAD = """
 # What has been counted of the last day is counted again, since events were taken out of it.
 LAST_DAY = "(SELECT date_trunc('day', last_created_at, 'UTC') FROM heads WHERE workspace_id = $1)"
 UNCOUNT = (
-    f"DELETE FROM rollups WHERE workspace_id = $1 AND at >= {LAST_DAY}",
+    f"DELETE FROM rollups WHERE workspace_id = $1 AND day >= {LAST_DAY}",
     f"""
     UPDATE rollup_marks SET rolled_up_to = least(rolled_up_to,
         (SELECT min(sequence) - 1 FROM events WHERE workspace_id = $1 AND created_at >= {LAST_DAY}))

@@ -17,16 +17,17 @@ TABLES = """
     CREATE TABLE rollups (
         workspace_id UUID NOT NULL,
         kind TEXT NOT NULL,
-        width SMALLINT NOT NULL,
         key UUID NOT NULL,
-        at TIMESTAMP WITH TIME ZONE NOT NULL,
+        day TIMESTAMP WITH TIME ZONE NOT NULL,
         event_type TEXT COLLATE "C" NOT NULL,
         total INTEGER NOT NULL,
         failed INTEGER NOT NULL,
         latest BIGINT NOT NULL,
-        CONSTRAINT rollups_pkey PRIMARY KEY (workspace_id, kind, width, key, at, event_type),
-        CONSTRAINT rollups_kind_check CHECK (kind IN ('BOARD', 'BOARDS', 'NO_BOARD', 'AGENT', 'ACTOR')),
-        CONSTRAINT rollups_width_check CHECK (width IN (15, 1440))
+        quarters SMALLINT[] NOT NULL,
+        quarter_totals INTEGER[] NOT NULL,
+        quarter_failed INTEGER[] NOT NULL,
+        CONSTRAINT rollups_pkey PRIMARY KEY (workspace_id, kind, key, day, event_type),
+        CONSTRAINT rollups_kind_check CHECK (kind IN ('BOARD', 'BOARDS', 'NO_BOARD', 'AGENT', 'ACTOR'))
     );
     CREATE TABLE rollup_marks (
         workspace_id UUID NOT NULL,

@@ -12,7 +12,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, TableClause, Uuid, column, func, literal_column, select, table
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    DateTime,
+    Integer,
+    SmallInteger,
+    TableClause,
+    Uuid,
+    any_,
+    column,
+    func,
+    join,
+    literal_column,
+    not_,
+    select,
+    table,
+    true,
+)  # fmt: skip
 
 from models import Event, Rollup, RollupMark
 from trailcast.access.scope import RollupKind, Scope, counted_kinds, form_of_scope, not_counted_for
@@ -60,7 +78,12 @@ _ROLLED_COLUMNS: dict[Dimension, Any] = {
     Dimension.BOARD: Rollup.key,
 }
 _IN_DIRECTORY = {Dimension.BOARD: ("boards", "name"), Dimension.TASK: ("tasks", "title")}
-_ONE = literal_column("1", Integer)
+_ONE, _TIME = literal_column("1", Integer), DateTime(timezone=True)
+_SLOT = (
+    func.unnest(Rollup.quarters, Rollup.quarter_totals, Rollup.quarter_failed)
+    .table_valued(column("quarter", SmallInteger), column("total", Integer), column("failed", Integer), name="slot")
+    .render_derived()
+)
 _FAILED = literal_column("CASE events.outcome WHEN 'FAILURE' THEN 1 ELSE 0 END", Integer)
 
 
@@ -146,7 +169,8 @@ def _find_span(question: Question, kinds: Kinds, bounds: Sequence[datetime] | No
     of_actors = kinds <= ACTORS  # they are counted by whole days, and have few events
     if not kinds or since is None or (of_actors and (until or question.now) - since < ROLLED_FROM_FOR_ACTORS):
         return None
-    return find_span(since, until, bounds or (), DAY if of_actors else QUARTER)
+    # Without an end there may be events of a moment ago still: they are counted as what is beyond the span.
+    return find_span(since, until or question.now, bounds or (), DAY if of_actors else QUARTER)
 
 
 def _kinds(dimension: Dimension | None, wanted: EventFilter, allowed: Kinds) -> Kinds:
@@ -167,7 +191,7 @@ def _write(question: Question, sources: Sequence[Source]) -> Prepared:
     order = {dimension: place for place, (dimension, _) in enumerate(question.breakdowns, start=1)}
     for number, source in enumerate(sources):
         if source.kinds:
-            tables += _around(number, question, pieces)
+            tables.append(_ends(number, question, pieces))
         tables.append(_counted(number, source, question, pieces))
         parts += _parts(number, source, order, pieces)
     return pieces.statement("WITH " + ",\n".join(tables) + "\n" + "\nUNION ALL\n".join(parts))
@@ -196,7 +220,7 @@ def _rows(number: int, source: Source, question: Question, pieces: Pieces) -> st
     for first, behind, more in ranges:
         within = [Event.sequence >= _of(ends, first), Event.sequence < _of(ends, behind), *more]
         texts.append(pieces.write(select(*columns).where(*conditions(question.scope, wanted, pieces.bind), *within)))
-    return "\nUNION ALL\n".join([*texts, _rolled_rows(number, source, question, pieces)])
+    return "\nUNION ALL\n".join([*texts, *_rolled_rows(number, source, question, pieces)])
 
 
 def _of(ends: TableClause, what: ColumnElement[Any]) -> Any:
@@ -204,30 +228,46 @@ def _of(ends: TableClause, what: ColumnElement[Any]) -> Any:
     return select(what).select_from(ends).scalar_subquery()
 
 
-def _rolled_rows(number: int, source: Source, question: Question, pieces: Pieces) -> str:
+def _rolled_rows(number: int, source: Source, question: Question, pieces: Pieces) -> Iterator[str]:
+    """Counts of whole days, and where a day is not whole, of its quarters of an hour. Actors have none."""
+    wanted = question.wanted
     columns = [_ROLLED_COLUMNS[dimension].label(dimension.name.lower()) for dimension in source.dimensions]
-    total = Rollup.total if question.wanted.outcome is None else Rollup.failed
-    columns += [Rollup.at, total.label("total"), Rollup.failed, Rollup.latest]
-    part = table(f"parts_{number}", column("lo"), column("hi"), column("width"))
     names = sorted(kind.value for kind in source.kinds)
-    found: list[ColumnElement[bool]] = [Rollup.kind.in_([literal_column(f"'{name}'") for name in names])]
-    found += [Rollup.width == part.c.width, Rollup.at >= part.c.lo, Rollup.at < part.c.hi]
+    found: list[ColumnElement[bool]] = rolled_conditions(question.scope, wanted, pieces.bind)
+    found.append(Rollup.kind.in_([literal_column(f"'{name}'") for name in names]))
     if source.kinds <= ALL_TOGETHER:
         found.append(Rollup.key == pieces.bind("workspace_id", question.scope.workspace_id, Uuid()))
-    return pieces.write(
-        select(*columns).where(*rolled_conditions(question.scope, question.wanted, pieces.bind), *found)
-    )
+    total: Any = Rollup.total if wanted.outcome is None else Rollup.failed
+    days = select(*columns, Rollup.day.label("at"), total.label("total"), Rollup.failed, Rollup.latest)
+    is_broken = Rollup.day == any_(_bind_span(number, "broken", question, pieces, ARRAY(_TIME)))
+    within = [Rollup.day >= _bind_span(number, "first_day", question, pieces, _TIME)]
+    within.append(Rollup.day < _bind_span(number, "end_day", question, pieces, _TIME))
+    yield pieces.write(days.where(*found, *within, not_(is_broken)))
+    if source.kinds <= ACTORS:
+        return
+    at = Rollup.day + _SLOT.c.quarter * literal_column("interval '15 minutes'")
+    slot_total = _SLOT.c.total if wanted.outcome is None else _SLOT.c.failed
+    quarters = select(*columns, at.label("at"), slot_total.label("total"), _SLOT.c.failed, Rollup.latest)
+    found += [is_broken, slot_total > literal_column("0")]
+    found.append(at >= _bind_span(number, "start", question, pieces, _TIME))
+    found.append(at < _bind_span(number, "end", question, pieces, _TIME))
+    yield pieces.write(quarters.select_from(join(Rollup, _SLOT, true())).where(*found))
 
 
-def _around(number: int, question: Question, pieces: Pieces) -> Iterator[str]:
-    """Which sequences begin and end the time, the span in it and what was counted beforehand; and the parts of the span."""
+def _bind_span(number: int, name: str, question: Question, pieces: Pieces, kind: Any) -> BindParameter[Any]:
+    find: Find = lambda asked: getattr(asked.spans[number], name)  # noqa: E731 - it has no name but that of the parameter
+    return pieces.bind(pieces.find(f"{name}_{number}", find), find(question), kind)
+
+
+def _ends(number: int, question: Question, pieces: Pieces) -> str:
+    """Which sequences begin and end the time, the span in it, and what was counted beforehand."""
     workspace, wanted, span = question.scope.workspace_id, question.wanted, question.spans[number]
-    start = pieces.find(f"start_{number}", _of_span(number, "start"))
-    end = pieces.find(f"end_{number}", _of_span(number, "end"))
+    for name in ("start", "end"):
+        _bind_span(number, name, question, pieces, _TIME)
     moments = {
         "since": ("since", wanted.since),
-        "start": (start, span.start),
-        "stop": (end, span.end),
+        "start": (f"start_{number}", span.start),
+        "stop": (f"end_{number}", span.end),
         "until": ("until", wanted.until),
     }
     beyond: ColumnElement[int] = literal_column(str(SEQUENCE_MAX))
@@ -243,16 +283,7 @@ def _around(number: int, question: Question, pieces: Pieces) -> Iterator[str]:
         RollupMark.workspace_id == pieces.bind("workspace_id", workspace, Uuid())
     )
     mark = func.coalesce(rolled_up_to.scalar_subquery(), literal_column("0")).label("mark")
-    yield f"ends_{number} AS ({pieces.write(select(*ends, mark))})"
-    arrays = [
-        pieces.number(pieces.find(f"{name}_{number}", _of_span(number, name))) + f"::{kind}[]"
-        for name, kind in (("starts", "timestamptz"), ("ends", "timestamptz"), ("widths", "smallint"))
-    ]
-    yield f"parts_{number} AS (SELECT * FROM unnest({', '.join(arrays)}) AS part (lo, hi, width))"
-
-
-def _of_span(number: int, name: str) -> Find:
-    return lambda question: getattr(question.spans[number], name)
+    return f"ends_{number} AS ({pieces.write(select(*ends, mark))})"
 
 
 def _of_breakdown(place: int) -> Find:

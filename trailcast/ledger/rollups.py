@@ -26,21 +26,37 @@ from trailcast.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# Sorted as the index is, so that its pages are filled one after the other.
+# Sorted as the index is, so that its pages are filled one after the other. Quarters that are there already are added up.
 _ROLL_UP = text("""
-    INSERT INTO rollups AS known (workspace_id, kind, width, key, at, event_type, total, failed, latest)
-    SELECT workspace_id, kind, width, key, date_bin(width * interval '1 minute', created_at, '2000-01-01T00:00Z'), event_type,
-        count(*), count(*) FILTER (WHERE outcome = 'FAILURE'), max(sequence)
-    FROM events CROSS JOIN LATERAL (VALUES
-        ('BOARD', 15, board_id), ('BOARD', 1440, board_id),
-        (CASE WHEN board_id IS NULL THEN 'NO_BOARD' ELSE 'BOARDS' END, 15, workspace_id),
-        (CASE WHEN board_id IS NULL THEN 'NO_BOARD' ELSE 'BOARDS' END, 1440, workspace_id),
-        (CASE WHEN agent_id IS NULL THEN 'ACTOR' ELSE 'AGENT' END, 1440, coalesce(agent_id, actor_id))
-    ) AS counted (kind, width, key)
-    WHERE workspace_id = :workspace_id AND sequence > :mark AND sequence <= :end AND key IS NOT NULL
-    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-    ON CONFLICT (workspace_id, kind, width, key, at, event_type) DO UPDATE SET
-        total = known.total + excluded.total, failed = known.failed + excluded.failed, latest = excluded.latest
+    INSERT INTO rollups AS known
+        (workspace_id, kind, key, day, event_type, total, failed, latest, quarters, quarter_totals, quarter_failed)
+    SELECT workspace_id, kind, key, day, event_type, sum(total), sum(failed), max(latest),
+        coalesce(array_agg(quarter ORDER BY quarter) FILTER (WHERE quarter >= 0), '{}'),
+        coalesce(array_agg(total ORDER BY quarter) FILTER (WHERE quarter >= 0), '{}'),
+        coalesce(array_agg(failed ORDER BY quarter) FILTER (WHERE quarter >= 0), '{}')
+    FROM (
+        SELECT workspace_id, kind, key, day, event_type,
+            CASE WHEN is_fine THEN floor(extract(epoch FROM created_at - day) / 900) ELSE -1 END::smallint AS quarter,
+            count(*)::int AS total, (count(*) FILTER (WHERE outcome = 'FAILURE'))::int AS failed, max(sequence) AS latest
+        FROM events CROSS JOIN LATERAL date_trunc('day', created_at, 'UTC') AS day CROSS JOIN LATERAL (VALUES
+            ('BOARD', board_id, true),
+            (CASE WHEN board_id IS NULL THEN 'NO_BOARD' ELSE 'BOARDS' END, workspace_id, true),
+            (CASE WHEN agent_id IS NULL THEN 'ACTOR' ELSE 'AGENT' END, coalesce(agent_id, actor_id), false)
+        ) AS counted (kind, key, is_fine)
+        WHERE workspace_id = :workspace_id AND sequence > :mark AND sequence <= :end AND key IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5, 6
+    ) AS finest GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (workspace_id, kind, key, day, event_type) DO UPDATE SET
+        total = known.total + excluded.total, failed = known.failed + excluded.failed, latest = excluded.latest,
+        (quarters, quarter_totals, quarter_failed) = (
+            SELECT coalesce(array_agg(quarter ORDER BY quarter), '{}'), coalesce(array_agg(total ORDER BY quarter), '{}'),
+                coalesce(array_agg(failed ORDER BY quarter), '{}')
+            FROM (
+                SELECT quarter, sum(total)::int AS total, sum(failed)::int AS failed FROM (
+                    SELECT * FROM unnest(known.quarters, known.quarter_totals, known.quarter_failed)
+                    UNION ALL SELECT * FROM unnest(excluded.quarters, excluded.quarter_totals, excluded.quarter_failed)
+                ) AS both_of_them (quarter, total, failed) GROUP BY quarter
+            ) AS merged)
 """)
 _MARK = text("SELECT rolled_up_to FROM rollup_marks WHERE workspace_id = :workspace_id FOR UPDATE SKIP LOCKED")
 _MOVE = text("UPDATE rollup_marks SET rolled_up_to = :end WHERE workspace_id = :workspace_id")
