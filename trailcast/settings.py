@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         1000, ge=1, le=10_000, description="Most boards that `viewer` lists; `boards` pages beyond."
     )
     rollup_lag_events: int = Field(10_000, ge=1, le=1_000_000, description="Events that make another roll-up due.")
-    rollup_chunk_events: int = Field(20_000, ge=100, le=200_000, description="Most events rolled up at once.")
+    rollup_chunk_events: int = Field(10_000, ge=100, le=200_000, description="Most events rolled up at once.")
     rollup_tick_s: float = Field(30, ge=0.05, le=3600, description="Pause between looks for due roll-ups, in seconds.")
 
     # -- writing

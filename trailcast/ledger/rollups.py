@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -25,6 +25,8 @@ from trailcast.ledger.database import Database
 from trailcast.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0  # after something went wrong
 
 # Sorted as the index is, so that its pages are filled one after the other. Quarters that are there already are added up.
 _ROLL_UP = text("""
@@ -146,8 +148,7 @@ class Roller:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """For as long as the block runs. There may be a log that was filled while no server ran, so it begins with a look."""
-        with contextlib.suppress(TrailcastError):
-            await self._look()
+        await self._attempt(self._look)
         task = asyncio.create_task(self._run(), name="trailcast-roll-up")
         try:
             yield
@@ -159,21 +160,38 @@ class Roller:
     async def _run(self) -> None:
         look_at = time.monotonic() + self._pace.tick_s
         while True:
-            try:
-                if time.monotonic() >= look_at:
-                    look_at = time.monotonic() + self._pace.tick_s
-                    await self._look()
-                while self._due:
-                    await self._catch_up(self._due.pop())
-            except TrailcastError:
-                self._due.clear()  # what is wrong with PostgreSQL has been said where it was met; the next look finds these again
-            except Exception:
-                # Nothing depends on it but the time that metrics take; a task that ended would let that grow unseen.
-                logger.exception("counts of events could not be kept up; trying again in a while")
-                self._due.clear()
+            work = self._work
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + self._pace.tick_s
+                work = self._look_and_work
+            if not await self._attempt(work):
+                # Else each event that is written would be another attempt.
+                await asyncio.sleep(min(RETRY_S, self._pace.tick_s))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), max(0.0, look_at - time.monotonic()))
             self._woken.clear()
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Whether it could be done. What could not is found again by the next look."""
+        try:
+            await work()
+        except TrailcastError:
+            self._due.clear()  # what is wrong with PostgreSQL has been said where it was met
+            return False
+        except Exception:
+            # Nothing depends on it but the time that metrics take; a task that ended would let that grow unseen.
+            logger.exception("counts of events could not be kept up; trying again in a while")
+            self._due.clear()
+            return False
+        return True
+
+    async def _look_and_work(self) -> None:
+        await self._look()
+        await self._work()
+
+    async def _work(self) -> None:
+        while self._due:
+            await self._catch_up(self._due.pop())
 
     async def _look(self) -> None:
         async with self._database.looking_up() as connection:
