@@ -18,18 +18,15 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
-    SmallInteger,
     TableClause,
     Uuid,
     any_,
     column,
     func,
-    join,
     literal_column,
     not_,
     select,
     table,
-    true,
 )  # fmt: skip
 
 from models import Event, Rollup, RollupMark
@@ -79,11 +76,6 @@ _ROLLED_COLUMNS: dict[Dimension, Any] = {
 }
 _IN_DIRECTORY = {Dimension.BOARD: ("boards", "name"), Dimension.TASK: ("tasks", "title")}
 _ONE, _TIME = literal_column("1", Integer), DateTime(timezone=True)
-_SLOT = (
-    func.unnest(Rollup.quarters, Rollup.quarter_totals, Rollup.quarter_failed)
-    .table_valued(column("quarter", SmallInteger), column("total", Integer), column("failed", Integer), name="slot")
-    .render_derived()
-)
 _FAILED = literal_column("CASE events.outcome WHEN 'FAILURE' THEN 1 ELSE 0 END", Integer)
 
 
@@ -245,13 +237,19 @@ def _rolled_rows(number: int, source: Source, question: Question, pieces: Pieces
     yield pieces.write(days.where(*found, *within, not_(is_broken)))
     if source.kinds <= ACTORS:
         return
-    at = Rollup.day + _SLOT.c.quarter * literal_column("interval '15 minutes'")
-    slot_total = _SLOT.c.total if wanted.outcome is None else _SLOT.c.failed
-    quarters = select(*columns, at.label("at"), slot_total.label("total"), _SLOT.c.failed, Rollup.latest)
-    found += [is_broken, slot_total > literal_column("0")]
-    found.append(at >= _bind_span(number, "start", question, pieces, _TIME))
-    found.append(at < _bind_span(number, "end", question, pieces, _TIME))
-    yield pieces.write(quarters.select_from(join(Rollup, _SLOT, true())).where(*found))
+    # In the SELECT list, which takes half as long as joining a function to each row.
+    slots = {"quarter": Rollup.quarters, "slot_total": Rollup.quarter_totals, "slot_failed": Rollup.quarter_failed}
+    opened = [func.unnest(values).label(name) for name, values in slots.items()]
+    rows = select(*columns, Rollup.day, *opened, Rollup.latest).where(*found, is_broken).subquery(f"opened_{number}")
+    at = rows.c.day + rows.c.quarter * literal_column("interval '15 minutes'")
+    slot_total = rows.c.slot_total if wanted.outcome is None else rows.c.slot_failed
+    quarters = select(
+        *[rows.c[dimension.name.lower()] for dimension in source.dimensions],
+        at.label("at"), slot_total.label("total"), rows.c.slot_failed.label("failed"), rows.c.latest,
+    )  # fmt: skip
+    within = [at >= _bind_span(number, "start", question, pieces, _TIME), slot_total > literal_column("0")]
+    within.append(at < _bind_span(number, "end", question, pieces, _TIME))
+    yield pieces.write(quarters.where(*within))
 
 
 def _bind_span(number: int, name: str, question: Question, pieces: Pieces, kind: Any) -> BindParameter[Any]:
