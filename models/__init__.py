@@ -8,6 +8,7 @@ from models.credential import Credential
 from models.directory import Agent, Board, BoardGrant, Membership, Project, Service, Task, User, Workspace
 from models.event import Event
 from models.head import Head
+from models.rollup import Rollup, RollupMark
 
 metadata = Base.metadata
 
@@ -21,6 +22,8 @@ __all__ = [
     "Head",
     "Membership",
     "Project",
+    "Rollup",
+    "RollupMark",
     "Service",
     "Task",
     "User",

@@ -1,6 +1,10 @@
-"""Counts over a range of time: what was asked for is checked here, what is counted in `trailcast.ledger.metrics`."""
+"""Counts over a range of time: what was asked for is checked here, what is counted in `trailcast.ledger.metrics`.
 
-import asyncio
+All that one selection asks for is counted in one statement, however many fields and aliases ask, and nothing is if none does. What
+is wrong with one field (too many points, too many rows) is that field's error alone, so it is said when the field is answered.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -8,29 +12,45 @@ from zoneinfo import ZoneInfo
 from resolvers import asked
 from resolvers.context import Context
 from trailcast.errors import BadUserInput
-from trailcast.ledger.metrics import bucket_bounds, count_outcomes, read_breakdown, read_series
+from trailcast.ledger.buckets import bucket_bounds
+from trailcast.ledger.counting import Question
+from trailcast.ledger.metrics import Counted, count, make_series
 from trailcast.records import Breakdown, Bucket, Dimension, EventFilter, MetricPoint
+from trailcast.settings import Settings
 
 ZONE_LENGTH_MAX = 64  # twice the longest there is
 
 
 @dataclass(frozen=True, slots=True)
-class MetricsRequest:
-    """What to count: the filter already holds the range of time."""
+class Asked:
+    """What of the metrics is selected."""
 
-    wanted: EventFilter
-    since: datetime
-    until: datetime
-    now: datetime
-    bucket: Bucket
-    zone: ZoneInfo
+    outcomes: bool
+    series: bool
+    breakdowns: Sequence[tuple[Dimension, int]]
 
 
-async def metrics_request(
-    context: Context, wanted: EventFilter, *, since: datetime, until: datetime | None, bucket: Bucket, time_zone: str
-) -> MetricsRequest:
-    """The range and the buckets, checked. `until` defaults to now. Raises BadUserInput, Unauthenticated."""
-    await context.caller.principal()
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was counted, and of what."""
+
+    question: Question
+    counted: Counted
+    settings: Settings
+
+
+async def activity_metrics(
+    context: Context,
+    wanted: EventFilter,
+    selected: Asked,
+    *,
+    since: datetime,
+    until: datetime | None,
+    bucket: Bucket,
+    time_zone: str,
+) -> Answer:
+    """Count. `until` defaults to now. Raises BadUserInput, Unauthenticated, Unavailable."""
+    principal = await context.caller.principal()
     now = context.clock().astimezone(UTC)
     asked.moment(since, "since")
     end = asked.moment(until, "until") or now
@@ -40,7 +60,22 @@ async def metrics_request(
     starts = [moment for moment in (since, wanted.since) if moment is not None]
     ends = [moment for moment in (until, wanted.until) if moment is not None]
     wanted = replace(wanted, since=max(starts), until=min(ends) if ends else None)
-    return MetricsRequest(wanted, since, end, now, bucket, zone(time_zone))
+    zone_asked = zone(time_zone)
+    rows: dict[Dimension, int] = {}
+    for by, first in selected.breakdowns:
+        if 1 <= first <= context.settings.breakdown_max:
+            rows[by] = max(first, rows.get(by, 0))
+    question = Question(
+        scope=principal.scope,
+        wanted=wanted,
+        now=now,
+        outcomes=selected.outcomes,
+        breakdowns=tuple(rows.items()),
+        bounds=bucket_bounds(since, end, bucket, zone_asked, context.settings.buckets_max) if selected.series else None,
+    )
+    if not question.is_of_something:
+        return Answer(question, Counted(), context.settings)
+    return Answer(question, await count(context.database, question), context.settings)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -55,47 +90,18 @@ def zone(name: str) -> ZoneInfo:
     return found
 
 
-async def outcomes(context: Context, request: MetricsRequest) -> tuple[int, int]:
-    """(total, failed)."""
-    principal = await context.caller.principal()
-    async with context.database.reading(principal.workspace.id) as connection:
-        return await count_outcomes(connection, principal.scope, request.wanted)
-
-
-async def series(context: Context, request: MetricsRequest) -> list[MetricPoint]:
+def series(answer: Answer) -> list[MetricPoint]:
     """One point per bucket, the empty ones too. Raises BadUserInput where there are too many."""
-    count_max = context.settings.buckets_max
-    bounds = bucket_bounds(request.since, request.until, request.bucket, request.zone, count_max)
-    if bounds is None:
+    question = answer.question
+    if question.bounds is None:
+        count_max = answer.settings.buckets_max
         raise BadUserInput(
             f"A series may have {count_max} points: ask for a larger bucket or a shorter time.", ["bucket"]
         )
-    principal = await context.caller.principal()
-    async with context.database.reading(principal.workspace.id) as connection:
-        return await read_series(connection, principal.scope, request.wanted, bounds, request.now)
+    return make_series(answer.counted, question.wanted, question.bounds, question.now)
 
 
-async def breakdown(context: Context, request: MetricsRequest, by: Dimension, first: int) -> list[Breakdown]:
+def breakdown(answer: Answer, by: Dimension, first: int) -> list[Breakdown]:
     """The most frequent values. Raises BadUserInput."""
-    principal = await context.caller.principal()
-    async with context.database.reading(principal.workspace.id) as connection:
-        return await read_breakdown(
-            connection, principal.scope, request.wanted, by, asked.rows(first, context.settings)
-        )
-
-
-class Outcomes:
-    """Total and failed of one request, counted once however many fields ask, and not at all if none does."""
-
-    def __init__(self, context: Context, request: MetricsRequest) -> None:
-        self._context = context
-        self._request = request
-        self._lock = asyncio.Lock()
-        self._counted: tuple[int, int] | None = None
-
-    async def get(self) -> tuple[int, int]:
-        """(total, failed)."""
-        async with self._lock:
-            if self._counted is None:
-                self._counted = await outcomes(self._context, self._request)
-            return self._counted
+    rows = asked.rows(first, answer.settings)
+    return answer.counted.breakdowns[by][:rows]

@@ -8,8 +8,10 @@ from strawberry.types.info import Info
 
 from resolvers import metrics
 from resolvers.context import Context
+from schema.execution.selection import calls, selection
 from trailcast.records import Dimension, error_rate_pct
 
+OUTCOMES = frozenset({"total", "failed", "error_rate_pct"})
 RATE = "failed / total * 100; null when total is 0."
 
 
@@ -36,31 +38,38 @@ class Breakdown:
 
 @strawberry.type(description="Counts of the events that the caller may see, exact up to the last one.")
 class ActivityMetrics:
-    request: strawberry.Private[metrics.MetricsRequest]
-    counts: strawberry.Private["metrics.Outcomes"]
+    answer: strawberry.Private[metrics.Answer]
 
     @strawberry.field(description="All events.")
-    async def total(self) -> int:
-        return (await self.counts.get())[0]
+    def total(self) -> int:
+        return self.answer.counted.total
 
     @strawberry.field(description="Those with the outcome FAILURE.")
-    async def failed(self) -> int:
-        return (await self.counts.get())[1]
+    def failed(self) -> int:
+        return self.answer.counted.failed
 
     @strawberry.field(name="errorRatePct", description=RATE)
-    async def error_rate(self) -> float | None:
-        total, failed = await self.counts.get()
-        return error_rate_pct(failed, total)
+    def error_rate(self) -> float | None:
+        return error_rate_pct(self.answer.counted.failed, self.answer.counted.total)
 
     @strawberry.field(description="One point per bucket, the empty ones too; at most 10000.")
-    async def series(self, info: Info[Context, None]) -> list[MetricPoint]:
-        return await metrics.series(info.context, self.request)  # type: ignore[return-value]
+    def series(self) -> list[MetricPoint]:
+        return metrics.series(self.answer)  # type: ignore[return-value]
 
     @strawberry.field(description="The most frequent values of a dimension, most events first.")
-    async def breakdown(
+    def breakdown(
         self,
-        info: Info[Context, None],
         by: Annotated[Dimension, strawberry.argument(description="The dimension.")],
         first: Annotated[int, strawberry.argument(description="At most this many: 1 to 200.")] = 20,
     ) -> list[Breakdown]:
-        return await metrics.breakdown(info.context, self.request, by, first)  # type: ignore[return-value]
+        return metrics.breakdown(self.answer, by, first)  # type: ignore[return-value]
+
+
+def asked_of(info: Info[Context, None]) -> metrics.Asked:
+    """What of ActivityMetrics is selected: all of it is counted together, before any of it is answered."""
+    fields = selection(info)
+    return metrics.Asked(
+        outcomes=not fields.isdisjoint(OUTCOMES),
+        series="series" in fields,
+        breakdowns=[(call["by"], call["first"]) for call in calls(info, "breakdown")] if "breakdown" in fields else [],
+    )

@@ -12,7 +12,7 @@ from schema.activity_event import ActivityEvent, ActivityEventFilter, decode_fil
 from schema.audit_trail import AuditTrail
 from schema.directory import Agent, Board, Task, User
 from schema.execution.selection import page_selection, selection
-from schema.metrics import ActivityMetrics
+from schema.metrics import ActivityMetrics, asked_of
 from schema.node import Node
 from schema.paging import After, Before, Connection, First, Last, LogConnection, Offset
 from schema.scalars import given
@@ -129,10 +129,16 @@ class Query:
         bucket: Annotated[Bucket, strawberry.argument(description="Width of a point of the series.")] = Bucket.DAY,
         time_zone: Annotated[str, strawberry.argument(description="IANA name, such as Europe/Berlin.")] = "UTC",
     ) -> ActivityMetrics:
-        request = await metrics.metrics_request(
-            info.context, decode_filter(filter), since=since, until=given(until), bucket=bucket, time_zone=time_zone
+        answer = await metrics.activity_metrics(
+            info.context,
+            decode_filter(filter),
+            asked_of(info),
+            since=since,
+            until=given(until),
+            bucket=bucket,
+            time_zone=time_zone,
         )
-        return ActivityMetrics(request=request, counts=metrics.Outcomes(info.context, request))
+        return ActivityMetrics(answer=answer)
 
     @strawberry.field(description="The event types that are known by name, by name.")
     async def event_types(self, info: Info[Context, None]) -> list[EventType]:

@@ -42,6 +42,7 @@ from trailcast.fetching import read_jwks
 from trailcast.ledger.condition import Condition
 from trailcast.ledger.database import Database
 from trailcast.ledger.group import Writers
+from trailcast.ledger.rollups import Pace, Roller
 from trailcast.live.counters import Counters
 from trailcast.live.doorbell import Doorbell, Ears
 from trailcast.live.feed import Feed
@@ -81,7 +82,8 @@ class Server:
         hub = Hub(database, tick_ms=settings.tick_ms, page_size=settings.feed_page_size, counters=counters)
         bell, *others = make_bells(settings.broadcast_url, settings.database_url, counters)
         recent = RecentSignIns(settings.sign_in_cache_ms / 1000, settings.callers_max, self._clock, self._monotonic)
-        doorbell = Doorbell(bell, Ears(recent, hub), *others)
+        roller = Roller(database, Pace.of(settings))
+        doorbell = Doorbell(bell, Ears(recent, hub, roller), *others)
         writers = Writers(database, doorbell.ring, settings)
         feed = Feed(Shared(database, hub, settings, self._clock, counters))
         principals = Principals(database, self._clock)
@@ -106,6 +108,7 @@ class Server:
                 await database.check_walls()
             await stack.enter_async_context(doorbell.connected())
             await stack.enter_async_context(hub.running())
+            await stack.enter_async_context(roller.running())
             stack.push_async_callback(writers.close)
             stack.push_async_callback(follow_ups.close)
             if sign_in is not None:

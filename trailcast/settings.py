@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     viewer_boards_max: int = Field(
         1000, ge=1, le=10_000, description="Most boards that `viewer` lists; `boards` pages beyond."
     )
+    rollup_lag_events: int = Field(10_000, ge=1, le=1_000_000, description="Events that make another roll-up due.")
+    rollup_chunk_events: int = Field(10_000, ge=100, le=200_000, description="Most events rolled up at once.")
+    rollup_tick_s: float = Field(30, ge=0.05, le=3600, description="Pause between looks for due roll-ups, in seconds.")
 
     # -- writing
     message_bytes_max: int = Field(16_384, ge=1, le=1_048_576, description="Largest `message`, in bytes of UTF-8.")
@@ -204,7 +207,6 @@ class Settings(BaseSettings):
     jwt_jwks_bytes_max: int = Field(
         262_144, ge=1024, le=4_194_304, description="Largest JWKS, in bytes, its HTTP headers included."
     )
-
     jwt_create_users_in: UUID | None = Field(
         None,
         description="Workspace in which a person who is unknown and comes by JWT is made a user without a membership. Unset: in none.",

@@ -2,8 +2,8 @@
 
 Everything is drawn by hashes of the row's number, so two runs give the same log up to event ids and times. The indexes of `events`
 that no constraint needs are dropped first and built afterwards from their own definitions, whatever those are. Runs as a superuser,
-whom row-level security does not bind. Fills the tables of `models/` and nothing else: what a later migration derives
-from events (counters, say) has to be filled here too.
+whom row-level security does not bind. Fills the tables of `models/` but for the roll-ups, which `place` has the engine make: what
+else a later migration derives from events has to be filled here too.
 """
 
 import time
@@ -122,6 +122,15 @@ HEAD = """
         (SELECT sequence, created_at FROM events WHERE workspace_id = $1 ORDER BY sequence DESC LIMIT 1)
     WHERE workspace_id = $1
 """
+# What has been counted of the last day is counted again, since events were taken out of it.
+LAST_DAY = "(SELECT date_trunc('day', last_created_at, 'UTC') FROM heads WHERE workspace_id = $1)"
+UNCOUNT = (
+    f"DELETE FROM rollups WHERE workspace_id = $1 AND day >= {LAST_DAY}",
+    f"""
+    UPDATE rollup_marks SET rolled_up_to = least(rolled_up_to,
+        (SELECT min(sequence) - 1 FROM events WHERE workspace_id = $1 AND created_at >= {LAST_DAY}))
+    WHERE workspace_id = $1""",
+)
 INDEXES = """
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
     WHERE indrelid = 'public.events'::regclass AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
@@ -222,4 +231,6 @@ async def trim(connection: asyncpg.Connection, events: int) -> None:
     await connection.execute("RESET session_replication_role")
     if deleted != "DELETE 0":
         await connection.execute(HEAD, log.workspace_id)
+        for statement in UNCOUNT:
+            await connection.execute(statement, log.workspace_id)
         await connection.execute("VACUUM ANALYZE events")

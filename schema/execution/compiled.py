@@ -5,7 +5,7 @@ selected here is an attribute of a record (docs/decisions/0013), so a type and w
 reads the attributes, looks at their types and returns the dictionary. It stands in exactly where graphql-core would begin with an
 object or a list of objects, and knows no errors: whatever is not as it should be (an exception, a null that may not be, a value of
 another type) raises, and graphql-core completes that object or list itself, from the beginning, so that errors, their paths and
-what becomes null are its own. What has arguments, waits or looks at the caller is never compiled.
+what becomes null are its own. What takes variables, waits or looks at the caller is never compiled.
 
 Functions hang on their operation and go with it. They are found by the nodes of the document and the values of its booleans, because
 `@skip` and `@include` take nothing else. How much is kept with an operation is bounded by what it selects.
@@ -18,7 +18,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from graphql import (
+    BooleanValueNode,
+    EnumValueNode,
     ExecutionResult,
+    FieldNode,
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLError,
@@ -29,8 +32,10 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLString,
+    IntValueNode,
     OperationType,
     Undefined,
+    get_argument_values,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -61,6 +66,7 @@ _SPECIFIED = {
     GraphQLInt: "{v} if type({v}) is int and -2147483648 <= {v} <= 2147483647",
     GraphQLFloat: "{v} if type({v}) is float and {v} - {v} == 0",
 }
+_PLAIN_NODES = (IntValueNode, EnumValueNode, BooleanValueNode)  # values that strawberry takes as they are
 _LISTS = frozenset({list, tuple})
 _PLAIN = frozenset({str, int, float, bool, dict, list, datetime})
 
@@ -227,16 +233,16 @@ class _Source:
         if name == "__typename":
             return repr(kind.name)
         field = self._executor.schema.get_field(kind, name)
-        if field is None or field.args:
+        if field is None:
             raise NotCompiled
-        body.append(f" {value} = {self._read(field)}")
+        body.append(f" {value} = {self._read(field, fields[0].node)}")
         if is_non_null_type(field.type):
             # No look for null is needed: it is of no type that is taken.
             return self._value(field.type.of_type, fields, value, body)
         return f"None if {value} is None else {self._value(field.type, fields, value, body, nullable=True)}"
 
-    def _read(self, field: GraphQLField) -> str:
-        """What strawberry would resolve, if it is an attribute or a method without arguments."""
+    def _read(self, field: GraphQLField, node: FieldNode) -> str:
+        """What strawberry would resolve, if it is an attribute or a method whose arguments stand in the document."""
         definition = (field.extensions or {}).get(DEFINITION)
         if not isinstance(definition, StrawberryField) or definition.extensions or definition.is_async:
             raise NotCompiled
@@ -245,9 +251,17 @@ class _Source:
             if definition.default_resolver is not getattr:
                 raise NotCompiled
             return f"o.{definition.python_name}"
-        if resolver.self_parameter is None or len(resolver.signature.parameters) != 1:
+        names = {argument.python_name for argument in definition.arguments}
+        if resolver.self_parameter is None or len(resolver.signature.parameters) != 1 + len(names):
             raise NotCompiled
-        return f"{self._refer(resolver.wrapped_func)}(o)"
+        if not names:
+            return f"{self._refer(resolver.wrapped_func)}(o)"
+        if not all(isinstance(argument.value, _PLAIN_NODES) for argument in node.arguments or ()):
+            raise NotCompiled
+        given = get_argument_values(field, node)
+        if given.keys() != names:
+            raise NotCompiled
+        return f"{self._refer(resolver.wrapped_func)}(o, **{self._refer(given)})"
 
     def _value(
         self,

@@ -4,10 +4,19 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from graphql import GraphQLObjectType, get_named_type
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    VariableNode,
+    get_argument_values,
+    get_named_type,
+)
 from graphql.execution.collect_fields import FieldDetails
+from graphql.execution.values import VariableValues
 from strawberry.types.info import Info
 from strawberry.types.nodes import SelectedField
 from strawberry.types.nodes import Selection as Node
@@ -26,7 +35,7 @@ class PageSelection(NamedTuple):
     shape: Shape | None = None
 
 
-Found = TypeVar("Found", Selection, PageSelection)
+Found = TypeVar("Found", Selection, PageSelection, tuple["_Call", ...])
 EDGE_NODE, NODES = "edges.node", "nodes"
 
 
@@ -59,6 +68,41 @@ def payload_selection(info: Info, field: str) -> Selection | None:
     """What is read of the written thing in a payload; None where it is not asked back."""
     found = selection(info)
     return _below(found, f"{field}.") if field in found else None
+
+
+def calls(info: Info, name: str) -> list[dict[str, Any]]:
+    """The arguments of each selection of a field right below this one. Where they are wrong, the field itself will say so."""
+    raw = info._raw_info  # noqa: SLF001 - as below
+
+    def read() -> tuple[_Call, ...]:
+        kind = get_named_type(raw.return_type)
+        assert isinstance(kind, GraphQLObjectType)
+        executor: CompilingExecutor = raw.operation_extensions[EXECUTOR]  # type: ignore[attr-defined]
+        selected, _, _ = executor.collect_subfields(kind, [FieldDetails(node, None) for node in raw.field_nodes])
+        nodes = [details[0].node for details in selected.values()]
+        return tuple(_Call(kind.fields[name], node) for node in nodes if node.name.value == name)
+
+    found = [call.arguments(info.variable_values) for call in _kept(info, f"calls of {name}", read)]
+    return [arguments for arguments in found if arguments is not None]
+
+
+class _Call:
+    """One selection of a field, whose arguments are read once where no variable is in them."""
+
+    def __init__(self, field: GraphQLField, node: FieldNode) -> None:
+        self._field = field
+        self._node = node
+        is_constant = not any(isinstance(argument.value, VariableNode) for argument in node.arguments or ())
+        self._constant = self._read({}) if is_constant else None
+
+    def arguments(self, variables: dict[str, Any]) -> dict[str, Any] | None:
+        return self._constant or self._read(variables)
+
+    def _read(self, variables: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return get_argument_values(self._field, self._node, VariableValues({}, variables))
+        except GraphQLError:
+            return None
 
 
 def _kept(info: Info, what: str, read: Callable[[], Found]) -> Found:

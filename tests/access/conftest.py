@@ -14,6 +14,7 @@ from tests.schema.servers import Shared, shared_server
 from tests.support.clients import content_of
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
+from trailcast.ledger.rollups import roll_up_all
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ async def _asking(postgres: EmbeddedPostgres, world: World) -> AsyncIterator[Ask
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def ask(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[Asking]:
-    """Nothing is ever written through this one."""
+    """Nothing is ever written through this one, so what is counted of it was counted beforehand."""
     async for asking in _asking(postgres, templates):
+        assert await roll_up_all(asking.shared.server.database, 1000) == len(LOG)
         yield asking
 
 

@@ -21,6 +21,7 @@ from trailcast.ledger.database import driver_url
 
 EVENTS, REQUESTS, BATCH = 2_000, 2, 20
 WORKLOADS = make_workloads(BATCH)
+ROLLED = "SELECT sum(total) FROM rollups WHERE kind IN ('BOARDS', 'NO_BOARD')"
 INDEXES = "SELECT indexdef FROM pg_indexes WHERE tablename = 'events' ORDER BY 1"
 
 
@@ -39,6 +40,7 @@ async def test_three_servers_answer_alike_and_all_requests_are_counted(empty_dat
         await open_place(empty_database_url, EVENTS)
         assert await _last_sequence(connection, place) == place.log.events
         assert await connection.fetchval("SELECT count(*) FROM events") == EVENTS
+        assert await connection.fetchval(ROLLED) == EVENTS
     finally:
         await connection.close()
     assert show(run).count("\n|") == len(run.results) + len(list(judge(run))) + 2 * 2

@@ -45,7 +45,7 @@ FORMATTER = logging.Formatter()
 MODULES = (activity, asked, audit, directory, log, metrics, principals, sync, viewer, feed, group)
 OURS = ("resolvers", "trailcast.ledger", "trailcast.access", "trailcast.live")
 METHODS: tuple[tuple[Any, str], ...] = (
-    (Caller, "principal"), (Caller, "load"), (Feed, "follow"), (Writers, "draft_and_append"), (metrics.Outcomes, "get"),
+    (Caller, "principal"), (Caller, "load"), (Feed, "follow"), (Writers, "draft_and_append"),
 )  # fmt: skip
 # A credential's use is noted behind its owner's back: a note that cannot be written is nobody's error.
 UNSEEN = {"resolvers.principals.touch_credentials"}

@@ -33,6 +33,8 @@ GRANTS: dict[str, dict[str, frozenset[str]]] = {
     "board_grants": {WRITER: WRITE | {"DELETE"}, ACCESS: READ, OPERATOR: WRITE | {"DELETE"}},
     **{table: {READER: READ, WRITER: WRITE, OPERATOR: WRITE} for table in ("projects", "boards", "tasks")},
     **{table: {READER: READ, WRITER: WRITE, ACCESS: READ, OPERATOR: WRITE} for table in ("users", "agents")},
+    "rollups": {READER: READ, WRITER: WRITE},
+    "rollup_marks": {READER: READ, WRITER: WRITE, ACCESS: READ},
     "alembic_version": {ACCESS: READ},
     f"{READER_SCHEMA}.events": {READER: READ},
 }

@@ -18,6 +18,7 @@ from tests.schema.servers import Shared, shared_server
 from tests.support.clients import open_socket
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
+from trailcast.ledger.rollups import roll_up_all
 
 EVENT = "id sequence message eventType actor { id name } board { id name } task { id title } metadata changes { path } ipAddress"
 PAGE = f"edges {{ cursor node {{ {EVENT} }} }} nodes {{ id }} totalCount {{ count isExact }}"
@@ -43,6 +44,8 @@ PATHS: dict[str, str] = {
     "metrics": f'{{ activityMetrics(since: "{EPOCH}", bucket: MONTH) {{ total failed errorRatePct'
     " byActor: breakdown(by: ACTOR) { key label total } byBoard: breakdown(by: BOARD) { key label total }"
     " byTask: breakdown(by: TASK) { key label total } byAgent: breakdown(by: AGENT) { key label total } } }",
+    "rolled up by board": f'{{ activityMetrics(since: "{EPOCH}") {{ breakdown(by: BOARD) {{ key label total }} }} }}',
+    "rolled up by actor": f'{{ activityMetrics(since: "{EPOCH}") {{ total breakdown(by: ACTOR) {{ key label total }} }} }}',
     "boards": "{ boards(first: 200) { nodes { id name } } }",
     "agents": "{ agents(first: 200) { nodes { id name board { id name } } } }",
     "users": "{ users(first: 200) { nodes { id name } } }",
@@ -64,6 +67,7 @@ WALL_DOWN = """
 @pytest_asyncio.fixture(loop_scope="module")
 async def shared(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[Shared]:
     async with shared_server(postgres, TEMPLATE) as shared:
+        assert await roll_up_all(shared.server.database, 1000) == 2
         yield shared
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event, true
 
-from trailcast.ledger import directory, filters, pages
+from trailcast.access.scope import RollupKind
+from trailcast.ledger import counting, directory, filters, pages
 from trailcast.ledger.database import Database
 from trailcast.live import hub, subscription
 
@@ -39,6 +40,8 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
     engines = [database.reader.sync_engine, database.writer.sync_engine]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "visible_to", lambda _scope, _bind: true())
+        patch.setattr(filters, "counted_for", lambda _scope, _bind: true())
+        patch.setattr(counting, "counted_kinds", lambda _scope: frozenset(RollupKind))
         patch.setattr(hub, "admits", lambda _scope, _event: True)
         patch.setattr(subscription, "admits", lambda _scope, _event: True)
         for name in ("board_readable_by", "_agent_visible", "_user_visible"):
@@ -58,3 +61,4 @@ def _forget_statements() -> None:
     """Those that were made with the predicate, or without it."""
     for forms in (pages.PAGES, pages.WRITTEN_PAGES, pages.COUNTS):
         forms.clear()
+    counting.forget_statements()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trailcast.ledger.metrics import bucket_bounds
+from trailcast.ledger.buckets import bucket_bounds
 from trailcast.records import Bucket
 
 # Half-hour offsets, half-hour changes, changes at midnight, a skipped day (Apia 2011), none at all.

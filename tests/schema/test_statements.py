@@ -150,7 +150,7 @@ COSTS: list[tuple[str, int, int]] = [
     (TRAIL, 6, 0),
     ('{ activityMetrics(since: "2026-01-01T00:00:00Z") { __typename } }', 0, 0),
     ('{ activityMetrics(since: "2026-01-01T00:00:00Z") { total failed errorRatePct } }', 1, 0),
-    (METRICS, 4, 0),
+    (METRICS, 1, 0),
     ("{ viewer { actor { name } workspace { name } role } }", 0, 0),
     ("{ viewer { boards { board { name } canWrite } } }", 0, 1),
     ("{ eventTypes { name } }", 0, 0),

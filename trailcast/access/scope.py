@@ -1,21 +1,33 @@
-"""What a principal may see: THE predicate, once for SQL and once for rows in hand. Nothing else decides it.
+"""What a principal may see: THE predicate, for SQL, for rows in hand, and for counts of rows. Nothing else decides it.
 
-`visible_to` goes into the WHERE of every read of events; `admits` is the same rule for an event that the live hub has read
-once for everybody. The two stand beside each other and a property test holds them equal. A scope is a value: what it
-allows is fixed when the principal is loaded, and whoever keeps one for longer than an operation (a feed) loads it anew when
-the workspace's access version moves. Equal scopes see equal rows, so a scope can be part of a key under which answers are shared.
+`visible_to` goes into the WHERE of every read of events; `admits` is the same rule for an event that the live hub has read once for
+everybody, and `counted_for` for counts that were made beforehand. They stand beside each other and property tests hold them equal. A
+scope is a value: what it allows is fixed when the principal is loaded, and whoever keeps one for longer than an operation (a feed)
+loads it anew when the workspace's access version moves. Equal scopes see equal rows, so a scope can be part of a key under which
+answers are shared.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BindParameter, ColumnElement, Uuid, and_, any_, bindparam, false, or_
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, Uuid, and_, any_, bindparam, false, not_, or_
 from sqlalchemy.types import TypeEngine
 
-from models import Board, Event
+from models import Board, Event, Rollup
 from trailcast.records import ActorKind, EventRecord
+
+
+class RollupKind(Enum):
+    """Whose events a count made beforehand is of. Each event is in one of BOARDS and NO_BOARD, and in one of AGENT and ACTOR."""
+
+    BOARD = "BOARD"  # one board
+    BOARDS = "BOARDS"  # all boards together
+    NO_BOARD = "NO_BOARD"  # what is on no board
+    AGENT = "AGENT"  # one agent
+    ACTOR = "ACTOR"  # one actor that is no agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,45 @@ def admits(scope: Scope, event: EventRecord) -> bool:
     if scope.user_id is None:
         return False
     return event.user_id == scope.user_id or (event.board_id is not None and event.board_id in scope.boards)
+
+
+def counted_for(scope: Scope, bind: Bind = by_value) -> ColumnElement[bool]:
+    """The condition under which a row of `rollups` may be counted for this scope: all events that the row counts are visible to it."""
+    kinds = counted_kinds(scope)
+    if not kinds:
+        return false()
+    # By name in the statement itself, as no value of a caller is.
+    names = bindparam(None, sorted(kind.value for kind in kinds), Text(), expanding=True, literal_execute=True)
+    found = [Rollup.workspace_id == bind("workspace_id", scope.workspace_id, Uuid()), Rollup.kind.in_(names)]
+    if scope.agent_id is not None and not scope.everything:
+        found.append(Rollup.key == bind("own_agent_id", scope.agent_id, Uuid()))
+    elif not (scope.everything or scope.boards.all):
+        found.append(Rollup.key == any_(bind("readable_boards", list(scope.boards.ids), ARRAY(Uuid()))))
+    return and_(*found)
+
+
+def counted_kinds(scope: Scope) -> frozenset[RollupKind]:
+    """The kinds of which `counted_for` lets rows pass."""
+    if scope.everything:
+        return frozenset(RollupKind)
+    if scope.agent_id is not None:
+        return frozenset({RollupKind.AGENT})
+    if scope.user_id is not None and scope.boards.all:
+        return frozenset({RollupKind.BOARD, RollupKind.BOARDS})
+    return frozenset({RollupKind.BOARD} if scope.user_id is not None and scope.boards.ids else ())
+
+
+def not_counted_for(scope: Scope, bind: Bind = by_value) -> ColumnElement[bool]:
+    """Of the events that `visible_to` lets pass, those that are in none of these rows: what a member did beyond its boards."""
+    if scope.everything or scope.agent_id is not None or scope.user_id is None:
+        return false()
+    own = Event.user_id == bind("own_user_id", scope.user_id, Uuid())
+    if scope.boards.all:
+        return and_(own, Event.board_id.is_(None))
+    if not scope.boards.ids:
+        return own
+    here = Event.board_id == any_(bind("readable_boards", list(scope.boards.ids), ARRAY(Uuid())))
+    return and_(own, or_(Event.board_id.is_(None), not_(here)))
 
 
 def places_of(scope: Scope) -> tuple[UUID | None, ...]:

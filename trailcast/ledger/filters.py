@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from models import Event
-from trailcast.access.scope import Bind, Scope, by_value, visible_to
+from models import Event, Rollup
+from trailcast.access.scope import Bind, Scope, by_value, counted_for, visible_to
 from trailcast.ledger.catalogue import COMMENT
-from trailcast.records import EventFilter, EventRecord
+from trailcast.records import EventFilter, EventRecord, Outcome
 
 SEQUENCE_MAX = 2**63 - 1
 LIST_FIELDS = (
@@ -81,13 +81,49 @@ def is_of_whole_boards(wanted: EventFilter) -> bool:
     return wanted == EventFilter(comments_only=wanted.comments_only, since=wanted.since, until=wanted.until)
 
 
-def _one_of(name: str, values: list[Any], bind: Bind) -> ColumnElement[bool]:
+# What a filter may say that counts made beforehand can answer.
+_ROLLED_UP = frozenset({
+    "event_type", "event_type_prefix", "category", "comments_only", "outcome", "agent_id", "board_id", "since", "until",
+})  # fmt: skip
+_NOT_ROLLED_UP = tuple(name for name in EventFilter.__dataclass_fields__ if name not in _ROLLED_UP)
+ROLLED_CATEGORY: ColumnElement[str] = func.split_part(
+    Rollup.event_type, literal_column("'.'"), literal_column("1"), type_=Text
+)
+_ROLLED_COLUMNS: dict[str, Any] = {
+    "event_type": Rollup.event_type, "category": ROLLED_CATEGORY, "agent_id": Rollup.key, "board_id": Rollup.key,
+}  # fmt: skip
+
+
+def is_rolled_up(wanted: EventFilter) -> bool:
+    """Whether what it says is all in the rows of `rollups`."""
+    return wanted.outcome in {None, (Outcome.FAILURE,)} and all(
+        getattr(wanted, name) is None for name in _NOT_ROLLED_UP
+    )
+
+
+def rolled_conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
+    """`conditions` for rows of `rollups`, of a filter that is rolled up; of which kinds, and of when, is not said here."""
+    found = [counted_for(scope, bind)]
+    for name, column in _ROLLED_COLUMNS.items():
+        values = getattr(wanted, name)
+        if values is not None:
+            found.append(_one_of(name, list(values), bind, column))
+    if wanted.comments_only:
+        found.append(Rollup.event_type == bindparam(None, COMMENT, literal_execute=True))
+    if wanted.event_type_prefix is not None:
+        found += prefix_range(wanted.event_type_prefix, bind, Rollup.event_type, ROLLED_CATEGORY)
+    if wanted.outcome is not None:
+        found.append(Rollup.failed > literal_column("0"))
+    return found
+
+
+def _one_of(name: str, values: list[Any], bind: Bind, column: Any = None) -> ColumnElement[bool]:
     """The column has one of these values."""
     if not values:
         return false()
     if name == "outcome":
         return _literally(name, values)
-    column = getattr(Event, name)
+    column = getattr(Event, name) if column is None else column
     kind = column.type
     if len(values) == 1:
         return column == bind(name, values[0], kind)  # type: ignore[no-any-return]
@@ -103,15 +139,14 @@ def _literally(name: str, values: list[str]) -> ColumnElement[bool]:
     return column.in_(bindparam(None, values, expanding=True, literal_execute=True))  # type: ignore[no-any-return]
 
 
-def prefix_range(prefix: str, bind: Bind = by_value) -> list[ColumnElement[bool]]:
+def prefix_range(
+    prefix: str, bind: Bind = by_value, event_type: Any = Event.event_type, category: Any = Event.category
+) -> list[ColumnElement[bool]]:
     """Event types that begin with `prefix`. A whole first segment is a category, whose index is in page order."""
     if _is_category(prefix):
-        return [Event.category == bind("prefix_category", prefix[:-1], Text())]
+        return [category == bind("prefix_category", prefix[:-1], Text())]
     kind = Event.event_type.type
-    return [
-        Event.event_type >= bind("prefix", prefix, kind),
-        Event.event_type < bind("prefix_end", prefix + AFTER_PREFIX, kind),
-    ]
+    return [event_type >= bind("prefix", prefix, kind), event_type < bind("prefix_end", prefix + AFTER_PREFIX, kind)]
 
 
 def _is_category(prefix: str) -> bool:

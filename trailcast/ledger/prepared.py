@@ -52,7 +52,7 @@ def _list_of(name: str) -> dict[str, Find]:
 
 
 # The value of each parameter by the name that it has where it is made (`access.scope`, `ledger.filters`, `ledger.reader`).
-_FIND: dict[str, Find] = {
+FIND: dict[str, Find] = {
     "workspace_id": lambda asked: asked.scope.workspace_id,
     "own_agent_id": lambda asked: asked.scope.agent_id,
     "own_user_id": lambda asked: asked.scope.user_id,
@@ -70,12 +70,12 @@ _FIND: dict[str, Find] = {
     "offset": lambda asked: asked.request.offset,
 }
 for _name in LIST_FIELDS:
-    _FIND |= _list_of(_name)
+    FIND |= _list_of(_name)
 
 
 def by_name(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
     """A parameter whose value is found anew each time the statement is run."""
-    if name not in _FIND:
+    if name not in FIND:
         raise LookupError(name)
     return bindparam(name, value, type_=kind)
 
@@ -85,13 +85,16 @@ class Prepared(NamedTuple):
 
     text: str
     finds: tuple[Find, ...]
-    reader: Any
-    plan: Plan
+    reader: Any = None
+    plan: Plan = Plan.BY_VALUE
 
-    async def fetch(self, database: Database, asked: Asked) -> list[asyncpg.Record]:
+    def values(self, asked: Any) -> list[Any]:
+        """As the driver takes them."""
+        return [find(asked) for find in self.finds]
+
+    async def fetch(self, database: Database, asked: Any) -> list[asyncpg.Record]:
         """Its rows. Raises Unavailable."""
-        values = [find(asked) for find in self.finds]
-        return await database.fetch(asked.scope.workspace_id, self.text, values, self.plan)
+        return await database.fetch(asked.scope.workspace_id, self.text, self.values(asked), self.plan)
 
 
 class Forms:
@@ -124,6 +127,6 @@ def _prepare(query: AnySelect, reader: Any, asked: Asked, plan: Plan) -> Prepare
     compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     names = compiled.positiontup or []
     for name in names:
-        if compiled.binds[name].value != _FIND[name](asked):
+        if compiled.binds[name].value != FIND[name](asked):
             raise ValueError(f"the parameter {name} of a statement that is kept has another meaning than its name")
-    return Prepared(str(compiled), tuple(_FIND[name] for name in names), reader, plan)
+    return Prepared(str(compiled), tuple(FIND[name] for name in names), reader, plan)
