@@ -80,6 +80,8 @@ async def test_names_are_found_in_their_own_workspace_only(database: Database, w
             connection, [Names(globex, [board], [task]), Names(acme, tasks=[task]), Names(acme, [board])]
         )
         assert await look_up(connection, [Names(acme)]) == {acme: Found()}
+        crossed = [Names(acme, tasks=[UUID(world.id("globex_task"))]), Names(globex, tasks=[task])]
+        assert await look_up(connection, crossed) == {acme: Found(), globex: Found()}
     assert found[globex] == Found()
     assert (list(found[acme].tasks), list(found[acme].boards)) == ([task], [board])
 

@@ -6,6 +6,7 @@ Who may name what is decided in `resolvers.log`. Writers look up in the transact
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -68,8 +69,11 @@ async def look_up(connection: AsyncConnection, named: Sequence[Names]) -> dict[U
     if not asked:
         return found
     kinds = tuple(sorted(asked))
-    values = [column for kind in kinds for column in zip(*asked[kind], strict=True)]
-    for kind, workspace_id, entry_id, name, role, board_id in await driver_of(connection).fetch(_text(kinds), *values):
+    values = [list(map(set, zip(*asked[kind], strict=True))) for kind in kinds]
+    rows = await driver_of(connection).fetch(_text(kinds), *chain.from_iterable(values))
+    for kind, workspace_id, entry_id, name, role, board_id in rows:
+        if (workspace_id, entry_id) not in asked[kind]:
+            continue  # another workspace named it
         here = found[workspace_id]
         if kind == BOARD:
             here.boards[entry_id] = name
@@ -85,7 +89,8 @@ async def look_up(connection: AsyncConnection, named: Sequence[Names]) -> dict[U
 def _text(kinds: tuple[str, ...]) -> str:
     """The statement for these kinds. There are as many as there are sets of five."""
     return " UNION ALL ".join(
+        # Any of these in any of those, and not pairs: a join is planned anew for each call, and then as if there were hundreds.
         f"SELECT '{kind}', workspace_id, id, {_TABLES[kind]} "
-        f"JOIN unnest(${2 * place + 1}::uuid[], ${2 * place + 2}::uuid[]) AS asked (workspace_id, id) USING (workspace_id, id)"
+        f"WHERE workspace_id = ANY (${2 * place + 1}::uuid[]) AND id = ANY (${2 * place + 2}::uuid[])"
         for place, kind in enumerate(kinds)
     )

@@ -1,6 +1,7 @@
 SELECT 'TASK', workspace_id, id, title, NULL::text, board_id
   FROM tasks
-  JOIN unnest($1::uuid[], $2::uuid[]) AS asked (workspace_id, id) USING (workspace_id, id);
+  WHERE workspace_id = ANY ($1::uuid[])
+  AND id = ANY ($2::uuid[]);
 SELECT event.workspace_id, event.idempotency_key, event.sequence, event.content_sha256
   FROM unnest($1::uuid[], $2::text[]) AS asked (workspace_id, idempotency_key)
   JOIN events AS event ON event.workspace_id = asked.workspace_id
