@@ -61,6 +61,9 @@ class RecentSignIns:
             return None
         return kept.signed_in
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     @property
     def changes(self) -> int:
         """How often anything has changed: to be asked before a look-up and handed to `keep` after it."""
