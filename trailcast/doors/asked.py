@@ -16,7 +16,8 @@ from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-NOT_FOUND, NOT_SUPPORTED = "PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_NOT_SUPPORTED"
+from schema.errors import PERSISTED_NOT_FOUND, PERSISTED_NOT_SUPPORTED
+
 PERSISTED_BYTES_MAX = 16_777_216
 ENTRY_BYTES = 250  # of a kept document beside its text
 PERSISTED_VERSION = 1
@@ -53,14 +54,14 @@ class Persisted:
         if named is None:
             return query
         if not isinstance(named, dict) or named.get("version") != PERSISTED_VERSION:
-            raise GraphQLError("PersistedQueryNotSupported", extensions={"code": NOT_SUPPORTED})
+            raise GraphQLError("PersistedQueryNotSupported", extensions={"code": PERSISTED_NOT_SUPPORTED})
         name = named.get("sha256Hash")
         if not isinstance(name, str):
             raise Bad(400, "persistedQuery needs a sha256Hash: the SHA-256 of the document, in lower-case hexadecimal.")
         if query is None:
             found = self._kept.get(name)
             if found is None:
-                raise GraphQLError("PersistedQueryNotFound", extensions={"code": NOT_FOUND})
+                raise GraphQLError("PersistedQueryNotFound", extensions={"code": PERSISTED_NOT_FOUND})
             self._kept.move_to_end(name)
             return found
         try:
