@@ -9,6 +9,7 @@ from trailcast.errors import BadUserInput
 from trailcast.ledger.catalogue import EVENT_TYPE_LENGTH_MAX
 from trailcast.ledger.cursor import decode_sequence
 from trailcast.ledger.drafting import NAME_LENGTH_MAX, is_storable, normal_entity_id
+from trailcast.ledger.filters import LIST_FIELDS
 from trailcast.records import EntityRef, EventFilter, OrderDirection, PageRequest
 from trailcast.settings import Settings
 
@@ -77,9 +78,9 @@ def moment(value: datetime | None, *path: str | int) -> datetime | None:
 
 def event_filter(wanted: EventFilter, settings: Settings, *path: str) -> EventFilter:
     """The filter, with its texts and bounds checked and its ids in their usual spelling. Raises BadUserInput."""
-    for name in EventFilter.__dataclass_fields__:
+    for name in LIST_FIELDS:
         values = getattr(wanted, name)
-        if isinstance(values, tuple):
+        if values is not None:
             if len(values) > settings.filter_values_max:
                 raise BadUserInput(
                     f"A list of a filter may have {settings.filter_values_max} values.", [*path, camel(name)]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from graphql import GraphQLError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
 from schema.errors import PERSISTED_NOT_FOUND, PERSISTED_NOT_SUPPORTED
@@ -133,6 +133,17 @@ class Body:
         self._bytes_max = bytes_max
         self._bytes = 0
         self.is_awaited = False
+
+    async def read(self) -> bytes:
+        """All of it. Raises Bad, and ClientDisconnect where the client goes before it has sent all."""
+        parts = []
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def receive(self) -> Message:
         """The next message of it. Raises Bad."""

@@ -67,9 +67,13 @@ class Services:
 
     def client_address(self, scope: Scope, headers: Headers) -> ClientAddress:
         """Where a request or a socket came from."""
-        peer, agent = scope.get("client"), headers.get("user-agent")
-        address = self.proxies.find_client(peer[0] if peer else None, headers.getlist("x-forwarded-for"))
-        return ClientAddress(address, agent[:USER_AGENT_LENGTH_MAX] if agent else None)
+        peer, agent, forwarded = scope.get("client"), None, []
+        for name, value in headers.raw:  # once, and decoded where it is used: this is done for every request
+            if name == b"user-agent" and agent is None:
+                agent = value.decode("latin-1")[:USER_AGENT_LENGTH_MAX]
+            elif name == b"x-forwarded-for":
+                forwarded.append(value.decode("latin-1"))
+        return ClientAddress(self.proxies.find_client(peer[0] if peer else None, forwarded), agent or None)
 
     def given_up(self) -> Unavailable:
         """What is said of an operation that took too long. Its work was cancelled, but a commit may have been under way."""

@@ -9,6 +9,7 @@ Source of the protocol: PROTOCOL.md of the npm package graphql-sse.
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 
 import orjson
 from graphql import GraphQLError
@@ -22,6 +23,7 @@ from schema.errors import current_request, translate, translate_all
 from schema.execution.documents import Document, Operation
 from schema.execution.following import Recipe, Refused, begin, ending
 from trailcast.access.principal import Principal
+from trailcast.doors.media import HEADERS_KEPT_MAX
 from trailcast.doors.services import Services
 from trailcast.errors import LimitExceeded
 from trailcast.live.audiences import Delivery
@@ -38,6 +40,7 @@ class Cut(Exception):
     """The stream ends here, and goes on elsewhere: nothing is said."""
 
 
+@lru_cache(maxsize=HEADERS_KEPT_MAX)
 def is_asked_for(accept: str) -> bool:
     """Whether a client that sends this `Accept` reads events."""
     return any(part.partition(";")[0].strip().lower() == MEDIA for part in accept.split(","))
