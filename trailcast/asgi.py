@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -32,6 +32,7 @@ from trailcast.doors.follow_ups import FollowUps
 from trailcast.doors.graphql import REQUEST_ID, GraphQLDoor
 from trailcast.doors.headers import with_headers
 from trailcast.doors.health import Health
+from trailcast.doors.pages import Pages
 from trailcast.doors.proxies import Proxies
 from trailcast.doors.recent import RecentSignIns
 from trailcast.doors.services import Services
@@ -173,10 +174,6 @@ class Application(Starlette):
             await self._server(scope, receive, send)
 
 
-async def _home(_request: Request) -> Response:
-    return RedirectResponse(PATH)
-
-
 def create_app(
     settings: Settings | None = None, clock: Clock = utc_now, monotonic: Monotonic = time.monotonic
 ) -> Starlette:
@@ -200,7 +197,7 @@ def create_app(
             Route(PATH, server),
             Route("/livez", server.live),
             Route("/readyz", server.ready),
-            Route("/", _home),
+            *Pages(settings).routes,
         ],
         middleware=middleware,
     )

@@ -122,14 +122,6 @@ async def test_answers_are_not_to_be_stored(http: httpx.AsyncClient) -> None:
     assert "server" not in response.headers
 
 
-async def test_the_explorer_is_for_browsers(http: httpx.AsyncClient) -> None:
-    page = await http.get("/graphql", headers={"accept": "text/html"})
-    assert page.status_code == 200
-    assert "graphiql" in page.text.lower()
-    home = await http.get("/", follow_redirects=False)
-    assert (home.status_code, home.headers["location"]) == (307, "/graphql")
-
-
 async def test_the_unexpected_is_masked_and_logged_with_an_id(
     gql: Client, world: World, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

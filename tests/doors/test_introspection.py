@@ -27,7 +27,7 @@ REFUSED = "GraphQL introspection has been disabled, but the requested query cont
 @pytest.fixture
 async def closed(settings: Settings) -> AsyncIterator[RunningServer]:
     """A server as in production."""
-    async with running_server(settings.model_copy(update={"introspection": False, "explorer": False})) as server:
+    async with running_server(settings.model_copy(update={"introspection": False})) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""What the settings of the door switch on and off: the explorer, introspection, other origins."""
+"""What the settings of the door switch on and off: introspection, other origins, queries by GET."""
 
 import httpx
 import pytest
@@ -12,11 +12,6 @@ from trailcast.settings import Settings
 
 PAGE = {"accept": "text/html"}
 FRONT_END = "https://board.example"
-
-
-async def test_explorer_switched_off_is_not_there(settings: Settings) -> None:
-    async with running_server(settings.model_copy(update={"explorer": False})) as server, httpx.AsyncClient() as http:
-        assert (await http.get(server.http, headers=PAGE)).status_code == 404
 
 
 async def test_introspection_switched_off_is_refused_to_everybody(settings: Settings, world: World) -> None:
@@ -96,7 +91,7 @@ async def test_queries_come_by_get_where_that_is_switched_on_and_mutations_never
     asked = "query Asked($first: Int) { activityEvents(first: $first) { nodes { eventType } } }"
     headers = {"authorization": f"Bearer {world.token('owner')}"}
     async with (
-        running_server(settings.model_copy(update={"queries_by_get": True})) as server,
+        running_server(settings.model_copy(update={"queries_by_get": True, "explorer": True})) as server,
         httpx.AsyncClient(headers=headers) as http,
     ):
         before = (await http.get(server.http, params={"query": asked, "variables": '{"first": 1}'})).json()

@@ -3,6 +3,7 @@
 What a command is asked for goes to stdout and can be piped; progress and advice go to stderr.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -97,6 +98,8 @@ _workers = click.option("--workers", type=int, help="Server processes that share
 def run(*, live: bool, workers: int | None) -> None:
     """Start everything, with a demo on the first start: PostgreSQL, tables, tokens, the server."""
     with until_stopped():
+        # In the environment, where workers find it too: this is for people who look around, `serve` is for the rest.
+        os.environ.setdefault("TRAILCAST_EXPLORER", "true")
         settings = _settings(workers=workers)
         from trailcast.cli.running import run_everything
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
-from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
@@ -21,9 +20,9 @@ from schema.build import Schema
 from schema.errors import current_request, new_request_id, request_error, translated
 from trailcast.doors.answers import STATUS, answer, refusal
 from trailcast.doors.asked import Asked, Bad, Body, Persisted, read_address, read_asked, read_json
-from trailcast.doors.headers import policy_of
 from trailcast.doors.media import is_json
 from trailcast.doors.origins import Origins
+from trailcast.doors.pages import Pages
 from trailcast.doors.services import Services
 from trailcast.doors.streams import EventStreams, is_asked_for
 from trailcast.errors import TrailcastError, Unavailable
@@ -43,7 +42,7 @@ class GraphQLDoor:
         self._persisted = persisted
         self._origins = Origins(settings)
         self._got = frozenset({OperationType.QUERY} if settings.queries_by_get else ())
-        self._page = get_graphql_ide_html(graphql_ide="graphiql") if settings.explorer else None
+        self._pages = Pages(settings)
         self.streams = EventStreams(schema, services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +94,7 @@ class GraphQLDoor:
                 raise Bad(405, "GraphQL only supports GET and POST requests.")
             is_stream = is_asked_for(accept)
             if not is_post and not is_stream and _is_for_page(request, accept):
-                return await self.render_graphql_ide(request)
+                return await self._pages.explorer(request)
             if not is_post:
                 return await self._act(request, read_address(request), context, accept)
             content = await body.read()
@@ -127,12 +126,6 @@ class GraphQLDoor:
             # GraphQL over HTTP wants this status where a method does not do what the document asks for.
             raise Bad(405, error.as_http_error_reason(request.method)) from error
         return answer(result, accept)
-
-    async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002
-        """The page for people. Raises Bad."""
-        if self._page is None:
-            raise Bad(404, "Not Found")
-        return HTMLResponse(self._page, headers={"content-security-policy": policy_of(self._page)})
 
     async def _stream(self, request: Request, asked: Asked, context: Context) -> Response:
         """The answer as events. Raises Bad, Refused, TrailcastError."""

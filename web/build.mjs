@@ -1,0 +1,91 @@
+// Bundles the console and the explorer into the folder that is given: NAME.html for each page, and in assets/ what they load,
+// each file under a name with a hash of its content (so that browsers may keep it for ever), and gzipped beside it.
+//
+// Prints a line for each page: its name and the bytes, gzipped, of what it loads before it can show anything.
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import * as esbuild from 'esbuild';
+
+const here = import.meta.dirname;
+const out = path.resolve(process.argv[2] ?? path.join(here, '../build/web'));
+const PAGES = ['console', 'explorer'];
+// What Monaco runs beside the page, by the label that it asks for.
+const WORKERS = {
+  editor: 'monaco-editor/esm/vs/editor/editor.worker.js',
+  graphql: 'monaco-graphql/esm/graphql.worker.js',
+  json: 'monaco-editor/esm/vs/language/json/json.worker.js',
+};
+const OPTIONS = {
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  metafile: true,
+  target: 'es2022',
+  outdir: path.join(out, 'assets'),
+  entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
+  assetNames: '[name]-[hash]',
+  define: { 'process.env.NODE_ENV': '"production"' },
+  legalComments: 'linked',
+  logLevel: 'warning',
+};
+
+/** The outputs by their entry points. */
+function entries(result) {
+  const found = Object.entries(result.metafile.outputs).filter(([, output]) => output.entryPoint);
+  return Object.fromEntries(found.map(([file, output]) => [output.entryPoint, { ...output, file }]));
+}
+
+const url = (file) => `/assets/${path.basename(file)}`;
+
+async function buildWorkers() {
+  const built = await esbuild.build({ ...OPTIONS, format: 'iife', entryPoints: WORKERS });
+  const files = Object.keys(built.metafile.outputs).filter((file) => file.endsWith('.js'));
+  return Object.fromEntries(
+    Object.keys(WORKERS).map((label) => [label, url(files.find((file) => path.basename(file).startsWith(`${label}-`)))]),
+  );
+}
+
+async function buildPages(workers) {
+  const built = await esbuild.build({
+    ...OPTIONS,
+    format: 'esm',
+    splitting: true,
+    jsx: 'automatic',
+    entryPoints: PAGES.map((page) => `${page}/${page}.tsx`),
+    loader: { '.ttf': 'file', '.woff2': 'file', '.svg': 'file' },
+    define: { ...OPTIONS.define, WORKERS: JSON.stringify(workers) },
+  });
+  const outputs = built.metafile.outputs;
+  const byEntry = entries(built);
+  for (const page of PAGES) {
+    const entry = byEntry[`${page}/${page}.tsx`];
+    const scripts = [...reached(outputs, entry.file)];
+    const rest = scripts.slice(1).map((file) => `<link rel="modulepreload" href="${url(file)}">`);
+    const html = readFileSync(path.join(here, page, 'index.html'), 'utf8')
+      .replace('<!-- assets -->', `<link rel="stylesheet" href="${url(entry.cssBundle)}">\n    ${rest.join('')}`)
+      .replace('<!-- script -->', `<script type="module" src="${url(entry.file)}"></script>`);
+    writeFileSync(path.join(out, `${page}.html`), html);
+    const first = [...scripts, entry.cssBundle].map((file) => readFileSync(path.resolve(here, file)));
+    const bytes = [Buffer.from(html), ...first].reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0);
+    console.log(`${page}: ${bytes} bytes, gzipped`);
+  }
+}
+
+/** A script and what it imports, and that imports, before it runs. */
+function reached(outputs, file, found = new Set()) {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const { path: next, kind } of outputs[file].imports) if (kind === 'import-statement') reached(outputs, next, found);
+  return found;
+}
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(path.join(out, 'assets'), { recursive: true });
+await buildPages(await buildWorkers());
+copyFileSync(path.join(here, 'favicon.svg'), path.join(out, 'favicon.svg'));
+for (const name of readdirSync(path.join(out, 'assets'))) {
+  const file = path.join(out, 'assets', name);
+  writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
+}

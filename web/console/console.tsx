@@ -1,0 +1,1 @@
+import './console.css'; document.title='x';
