@@ -31,12 +31,6 @@ const OPTIONS = {
   logLevel: 'warning',
 };
 
-/** The outputs by their entry points. */
-function entries(result) {
-  const found = Object.entries(result.metafile.outputs).filter(([, output]) => output.entryPoint);
-  return Object.fromEntries(found.map(([file, output]) => [output.entryPoint, { ...output, file }]));
-}
-
 const url = (file) => `/assets/${path.basename(file)}`;
 
 async function buildWorkers() {
@@ -47,30 +41,30 @@ async function buildWorkers() {
   );
 }
 
-async function buildPages(workers) {
-  const built = await esbuild.build({
+/** Each page by itself: together they would share files that hold what only the other one uses. */
+async function buildPage(page, workers) {
+  const { metafile } = await esbuild.build({
     ...OPTIONS,
     format: 'esm',
     splitting: true,
     jsx: 'automatic',
-    entryPoints: PAGES.map((page) => `${page}/${page}.tsx`),
-    loader: { '.ttf': 'file', '.woff2': 'file', '.svg': 'file' },
+    entryPoints: [`${page}/${page}.tsx`],
+    loader: { '.ttf': 'file', '.woff2': 'file' },
     define: { ...OPTIONS.define, WORKERS: JSON.stringify(workers) },
   });
-  const outputs = built.metafile.outputs;
-  const byEntry = entries(built);
-  for (const page of PAGES) {
-    const entry = byEntry[`${page}/${page}.tsx`];
-    const scripts = [...reached(outputs, entry.file)];
-    const rest = scripts.slice(1).map((file) => `<link rel="modulepreload" href="${url(file)}">`);
-    const html = readFileSync(path.join(here, page, 'index.html'), 'utf8')
-      .replace('<!-- assets -->', `<link rel="stylesheet" href="${url(entry.cssBundle)}">\n    ${rest.join('')}`)
-      .replace('<!-- script -->', `<script type="module" src="${url(entry.file)}"></script>`);
-    writeFileSync(path.join(out, `${page}.html`), html);
-    const first = [...scripts, entry.cssBundle].map((file) => readFileSync(path.resolve(here, file)));
-    const bytes = [Buffer.from(html), ...first].reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0);
-    console.log(`${page}: ${bytes} bytes, gzipped`);
-  }
+  const [file, entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === `${page}/${page}.tsx`);
+  const scripts = [...reached(metafile.outputs, file)];
+  const links = [
+    `<link rel="stylesheet" href="${url(entry.cssBundle)}">`,
+    ...scripts.slice(1).map((script) => `<link rel="modulepreload" href="${url(script)}">`),
+  ];
+  const html = readFileSync(path.join(here, page, 'index.html'), 'utf8')
+    .replace('<!-- assets -->', links.join('\n    '))
+    .replace('<!-- script -->', `<script type="module" src="${url(file)}"></script>`);
+  writeFileSync(path.join(out, `${page}.html`), html);
+  const loaded = [...scripts, entry.cssBundle].map((name) => readFileSync(path.resolve(here, name)));
+  const bytes = [Buffer.from(html), ...loaded].reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0);
+  console.log(`${page}: ${bytes} bytes, gzipped`);
 }
 
 /** A script and what it imports, and that imports, before it runs. */
@@ -83,7 +77,8 @@ function reached(outputs, file, found = new Set()) {
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(path.join(out, 'assets'), { recursive: true });
-await buildPages(await buildWorkers());
+const workers = await buildWorkers();
+for (const page of PAGES) await buildPage(page, workers);
 copyFileSync(path.join(here, 'favicon.svg'), path.join(out, 'favicon.svg'));
 for (const name of readdirSync(path.join(out, 'assets'))) {
   const file = path.join(out, 'assets', name);

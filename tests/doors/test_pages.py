@@ -27,6 +27,7 @@ COMMON = {
 CONSOLE = {
     **COMMON,
     "style-src": "'self'",
+    "font-src": "'self'",
     "img-src": "'self'",
     "require-trusted-types-for": "'script'",
     "trusted-types": "'none'",

@@ -32,7 +32,7 @@ _EVERY_PAGE = (
 )
 # The console makes no HTML out of text, in its own code or in what it uses: the browser would refuse it.
 CONSOLE_POLICY = _EVERY_PAGE + (
-    "style-src 'self'; img-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "style-src 'self'; font-src 'self'; img-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 # GraphiQL's editor writes its styles into elements as it runs, draws icons from addresses with data, and has workers.
 EXPLORER_POLICY = _EVERY_PAGE + (

@@ -1,1 +1,63 @@
-import './console.css'; document.title='x';
+/** The console: signs in, then shows the view that the address names, and an event beside it where one is open. */
+import 'uplot/dist/uPlot.min.css';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/lists.css';
+import './styles/views.css';
+import { render } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { EventPanel } from './event/panel';
+import { feed } from './feed/store';
+import { FeedView } from './feed/feed';
+import { HealthView } from './health/health';
+import { SearchView } from './search/search';
+import { Shell } from './shell/shell';
+import { SignIn } from './shell/sign-in';
+import { listenForKeys } from './state/keys';
+import { href, route } from './state/route';
+import { resume, session } from './state/session';
+import { TrailView } from './trail/trail';
+import { Note } from './ui/states';
+
+const VIEWS = { '': FeedView, search: SearchView, trail: TrailView, health: HealthView };
+const TITLES: Record<string, string> = { '': 'Feed', search: 'Search', trail: 'Trail', health: 'Health' };
+
+function NoSuchView() {
+  return (
+    <Note icon="alert" title="There is no such page">
+      <p>
+        <a href={href([])}>Go to the feed</a>
+      </p>
+    </Note>
+  );
+}
+
+function Console() {
+  const { path, params } = route.value;
+  const name = path[0] ?? '';
+  const View = VIEWS[name as keyof typeof VIEWS] ?? NoSuchView;
+  const open = params.get('event');
+  useEffect(() => {
+    document.title = `${TITLES[name] ?? 'Nothing'} · Trailcast`;
+    if (name !== '') scrollTo({ top: 0 });
+  }, [name]);
+  return (
+    <Shell>
+      <View />
+      {open && <EventPanel key={open} id={open} />}
+    </Shell>
+  );
+}
+
+function App() {
+  const { state } = session.value;
+  useEffect(() => {
+    if (state !== 'signed-in') feed.stop();
+  }, [state]);
+  return state === 'signed-in' ? <Console /> : <SignIn />;
+}
+
+resume();
+listenForKeys();
+render(<App />, document.getElementById('root') as HTMLElement);

@@ -1,0 +1,198 @@
+/** The feed: the newest page, then what follows it live, each event once and in the order of the log.
+ *
+ * The page is asked first and followed from its newest cursor, so that nothing between the two is lost. An event whose place in the
+ * log is not beyond the newest one seen is not shown again. While the reader is away from the top, events wait; too many of them are
+ * only counted, and the page is asked anew. What is kept is bounded: the oldest chunks go, and are asked again on the way down.
+ */
+import { batch, computed, signal } from '@preact/signals';
+import { Problem } from '../api/http';
+import { follow, type From } from '../api/live';
+import { type ActivityEventFilter, Events, type LineFragment } from '../api/operations';
+import { ask, noticeEnd, session } from '../state/session';
+
+export const PAGE = 50;
+const CHUNK = 50;
+const CHUNKS_MAX = 100;
+const WAITING_MAX = 1_000;
+const FLUSH_MS = 40;
+const THE_BEGINNING = '1970-01-01T00:00:00Z';
+
+export interface Choice {
+  board: string | null;
+  comments: boolean;
+}
+
+export interface Chunked {
+  id: number;
+  items: LineFragment[];
+}
+
+const filterOf = ({ board, comments }: Choice): ActivityEventFilter => ({
+  ...(board ? { boardId: [board] } : {}),
+  ...(comments ? { eventType: ['task.comment'] } : {}),
+});
+
+class Feed {
+  readonly chunks = signal<Chunked[]>([]);
+  readonly waiting = signal<LineFragment[]>([]);
+  readonly uncounted = signal(0);
+  readonly state = signal<'loading' | 'ready' | 'more'>('loading');
+  readonly problem = signal<unknown>(null);
+  readonly hasMore = signal(false);
+  readonly missed = computed(() => this.waiting.value.length + this.uncounted.value);
+  /** For people who do not see the list: what came, said now and then. */
+  readonly heard = signal(0);
+  isAtTop = true;
+
+  private choice: Choice = { board: null, comments: false };
+  private owner: unknown = null;
+  private newest = 0;
+  private older: string | null = null;
+  private ids = 0;
+  private arrived: LineFragment[] = [];
+  private flushing: ReturnType<typeof setTimeout> | undefined;
+  private running = new AbortController();
+  private unfollow = () => {};
+
+  /** Show this choice. One that is shown already goes on. */
+  show(choice: Choice): void {
+    const { board, comments } = this.choice;
+    const owner = session.peek();
+    if (this.owner === owner && board === choice.board && comments === choice.comments && !this.problem.peek()) return;
+    this.owner = owner;
+    this.choice = choice;
+    void this.start();
+  }
+
+  stop(): void {
+    this.running.abort();
+    this.unfollow();
+    clearTimeout(this.flushing);
+    this.arrived = [];
+    this.owner = null;
+  }
+
+  async start(): Promise<void> {
+    const owner = this.owner;
+    this.stop();
+    this.owner = owner;
+    this.running = new AbortController();
+    const { signal: ended } = this.running;
+    const filter = filterOf(this.choice);
+    batch(() => {
+      this.chunks.value = [];
+      this.waiting.value = [];
+      this.uncounted.value = 0;
+      this.problem.value = null;
+      this.state.value = 'loading';
+    });
+    try {
+      const { activityEvents: page } = await ask(Events, { filter, first: PAGE }, ended);
+      batch(() => {
+        this.newest = Number(page.nodes[0]?.sequence ?? 0);
+        this.older = page.pageInfo.endCursor ?? null;
+        this.hasMore.value = page.pageInfo.hasNextPage;
+        this.chunks.value = page.nodes.length > 0 ? [this.chunkOf(page.nodes)] : [];
+        this.state.value = 'ready';
+      });
+      this.followFrom(page.pageInfo.startCursor ? { after: page.pageInfo.startCursor } : { since: THE_BEGINNING });
+    } catch (error) {
+      if (!ended.aborted) this.fail(error);
+    }
+  }
+
+  /** What waited goes to the top. */
+  showWaiting(): void {
+    if (this.uncounted.value > 0) {
+      void this.start();
+      return;
+    }
+    const waiting = this.waiting.value;
+    batch(() => {
+      this.waiting.value = [];
+      this.add(waiting);
+    });
+  }
+
+  async loadOlder(): Promise<void> {
+    if (this.state.value !== 'ready' || !this.hasMore.value) return;
+    const { signal: ended } = this.running;
+    this.state.value = 'more';
+    try {
+      const { activityEvents: page } = await ask(Events, { filter: filterOf(this.choice), first: PAGE, after: this.older }, ended);
+      if (ended.aborted) return;
+      batch(() => {
+        this.older = page.pageInfo.endCursor ?? this.older;
+        this.hasMore.value = page.pageInfo.hasNextPage;
+        if (page.nodes.length > 0) this.chunks.value = [...this.chunks.value, this.chunkOf(page.nodes)];
+        this.state.value = 'ready';
+      });
+    } catch (error) {
+      if (!ended.aborted) this.fail(error);
+    }
+  }
+
+  private followFrom(from: From): void {
+    const current = session.peek();
+    if (current.state !== 'signed-in') return;
+    const take = (event: LineFragment) => {
+      if (Number(event.sequence) <= this.newest) return;
+      this.newest = Number(event.sequence);
+      this.arrived.push(event);
+      this.flushing ??= setTimeout(() => this.flush(), FLUSH_MS);
+    };
+    this.unfollow = follow(current.socket, filterOf(this.choice), from, take, (problem) => {
+      // The log is another one than before, or does not go back that far: ask it anew instead of skipping in silence.
+      if (problem.code === 'CURSOR_EXPIRED' || problem.code === 'BAD_CURSOR') void this.start();
+      else this.fail(problem);
+    });
+  }
+
+  private fail(error: unknown): void {
+    noticeEnd(error);
+    batch(() => {
+      this.problem.value = error instanceof Problem ? error : new Problem('INTERNAL', String(error));
+      this.state.value = 'ready';
+    });
+  }
+
+  private flush(): void {
+    this.flushing = undefined;
+    const arrived = this.arrived.reverse();
+    this.arrived = [];
+    batch(() => {
+      this.heard.value += arrived.length;
+      const waits = !this.isAtTop || this.waiting.value.length > 0 || this.uncounted.value > 0;
+      if (!waits) this.add(arrived);
+      else if (this.uncounted.value + this.waiting.value.length + arrived.length > WAITING_MAX) {
+        this.uncounted.value += this.waiting.value.length + arrived.length;
+        this.waiting.value = [];
+      } else this.waiting.value = [...arrived, ...this.waiting.value];
+    });
+  }
+
+  /** Newest first, at the top; full chunks are left as they are, so that what is on the screen is not drawn again. */
+  private add(events: LineFragment[]): void {
+    const [first, ...rest] = this.chunks.value;
+    let chunks: Chunked[];
+    if (first && first.items.length + events.length <= CHUNK * 2) chunks = [{ ...first, items: [...events, ...first.items] }, ...rest];
+    else chunks = [this.chunkOf(events), ...this.chunks.value];
+    if (chunks[0] && chunks[0].items.length >= CHUNK * 2) {
+      const [{ items, id }, ...others] = chunks as [Chunked, ...Chunked[]];
+      chunks = [this.chunkOf(items.slice(0, -CHUNK)), { id, items: items.slice(-CHUNK) }, ...others];
+    }
+    if (chunks.length > CHUNKS_MAX) {
+      chunks = chunks.slice(0, CHUNKS_MAX);
+      this.older = chunks.at(-1)?.items.at(-1)?.cursor ?? this.older;
+      this.hasMore.value = true;
+    }
+    this.chunks.value = chunks;
+  }
+
+  private chunkOf(items: LineFragment[]): Chunked {
+    this.ids += 1;
+    return { id: this.ids, items };
+  }
+}
+
+export const feed = new Feed();
