@@ -1,6 +1,6 @@
 # Every target is a line over scripts/, which CI and people call alike. `make TARGET ARGS="…"` passes arguments on;
 # HOST=, PORT=, TRAILCAST_DATA_DIR= and PYTHON= may be given the same way, or in the environment.
-.PHONY: help run test check format schema lock bench soak fuzz clean
+.PHONY: help run test check format schema lock screenshots bench soak fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,6 +24,9 @@ schema: ## write schema.graphql from the code
 
 lock: ## write the locked requirements (ARGS=--upgrade: with newer versions)
 	@exec scripts/lock $(ARGS)
+
+screenshots: ## write docs/images from the console and GraphiQL over the demo
+	@exec scripts/screenshots
 
 bench: ## measure, and print ratios (ARGS="fanout --subscribers 1000"; see bench/README.md)
 	@exec scripts/bench $(or $(ARGS),fanout)

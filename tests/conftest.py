@@ -26,7 +26,7 @@ from trailcast.settings import Settings
 UNMEASURED = (
     "acceptance/", "bench/", "fuzz/", "cli/test_given", "cli/test_run", "cli/test_serve", "docs/", "isolation/", "layout/", "soak/",
     "access/test_counts", "access/test_directory_reads", "access/test_event_reads", "access/test_revocation",
-    "access/test_oracles", "access/test_streams", "access/test_writes", "doors/test_input", "doors/test_masking",
+    "web/", "access/test_oracles", "access/test_streams", "access/test_writes", "doors/test_input", "doors/test_masking",
     "live/test_filters", "live/test_gained", "live/test_slow",
     "schema/test_cursors", "schema/test_event_filters", "schema/test_names", "schema/test_pag",
 )  # fmt: skip

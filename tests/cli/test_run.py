@@ -92,7 +92,12 @@ def test_every_token_opens_what_its_role_may_see(launch: Launch, loaded: Path) -
 def test_printed_lines_work_and_a_second_start_has_what_they_wrote(launch: Launch, loaded: Path, seed: Seed) -> None:
     command = start(launch, loaded)
     address = command.handout["http"]
-    assert command.line("GraphiQL, for a browser:") == address
+    assert command.line("The API:") == address
+    site = address.removesuffix("/graphql")
+    pages = [command.line("Console, for a browser:"), command.line("GraphiQL, for a browser:")]
+    assert pages == [f"{site}/", f"{site}/explorer"]
+    for page in pages:  # `run` has GraphiQL switched on
+        assert httpx.get(page).status_code == 200
     header = json.loads('{"Authorization"' + command.line('{"Authorization"'))
     owner = header["Authorization"].removeprefix("Bearer ")
     assert (
@@ -136,7 +141,7 @@ def test_start_without_demo_json_says_how_to_get_new_tokens(launch: Launch, load
     words = ["token", "create", "--workspace", "Kestrel Couriers", "--user", "Ingrid Solheim"]
     made = launch(*words, data_dir=loaded)  # beside the running server, on its PostgreSQL
     assert made.exit_code() == 0, made.messages
-    viewer = ask(command.line("GraphiQL, for a browser:"), made.output.strip(), VIEWER)["viewer"]
+    viewer = ask(command.line("The API:"), made.output.strip(), VIEWER)["viewer"]
     assert viewer["actor"] == {"kind": "USER", "name": "Ingrid Solheim"}
     command.stop()
 

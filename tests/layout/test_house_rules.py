@@ -57,7 +57,7 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 
 def test_locked_requirements_hold_versions_and_hashes_and_no_address() -> None:
-    for name in ("requirements/run.txt", "requirements/dev.txt"):
+    for name in ("requirements/run.txt", "requirements/dev.txt", "requirements/node.txt"):
         requirements = re.split(r"\n(?=\S)", re.sub(r"\n *#.*", "", texts()[name].strip()))
         assert [
             text for text in requirements if not re.match(r"[a-z0-9.-]+==\S+ .*--hash=sha256:", text, re.DOTALL)

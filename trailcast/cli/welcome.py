@@ -14,7 +14,8 @@ The tokens of this log are not in {data_dir}/demo.json (or the demo was never lo
 
 def welcome(address: Address, data_dir: str, handout: Handout | None) -> str:
     """The text, without a newline at the end."""
-    place = f"GraphiQL, for a browser: {address.http}"
+    site = address.http.removesuffix("/graphql")
+    place = f"Console, for a browser: {site}/\nGraphiQL, for a browser: {site}/explorer\nThe API: {address.http}"
     last = f"Ctrl-C stops everything; the data stays in {data_dir}."
     if handout is None:
         return "\n\n".join([place, NO_TOKENS.format(data_dir=data_dir), last])
@@ -24,6 +25,7 @@ def welcome(address: Address, data_dir: str, handout: Handout | None) -> str:
         [
             place,
             f"Tokens (also in {data_dir}/demo.json):\n" + "\n".join(_tokens(handout)),
+            "Sign in to the console with one of them, or:",
             f"1. Put this into GraphiQL's Headers:\n{header}\n   and ask:\n{QUERY}",
             f"2. Watch the comments on a board:\n{_subscription(str(first.boards[0]))}",
             f"3. Log a comment there, from a second terminal:\n{_curl(address, first.tokens.member, str(first.tasks[0]))}",

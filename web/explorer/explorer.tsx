@@ -41,8 +41,9 @@ function HeaderHelp() {
 }
 
 const first = QUESTIONS[0];
-const root = createRoot(document.getElementById('root') as HTMLElement);
-root.render(
+const place = document.getElementById('root') as HTMLElement;
+place.classList.remove('graphiql-is-loading');
+createRoot(place).render(
   <GraphiQL
     fetcher={fetcher}
     plugins={[SHELF, explorerPlugin({ showAttribution: false }), HISTORY_PLUGIN]}

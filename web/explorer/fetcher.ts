@@ -3,8 +3,8 @@
  * A browser cannot set headers on a socket, so what the header editor holds goes into `connection_init`: the server reads
  * Authorization, X-Agent-Token and X-Workspace there in the same spellings.
  */
-import type { Fetcher, FetcherResult } from '@graphiql/toolkit';
-import { type DocumentNode, type ExecutionResult, getOperationAST } from 'graphql';
+import type { Fetcher } from '@graphiql/toolkit';
+import { type ExecutionResult, Kind, type OperationDefinitionNode, parse } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
 
 type Headers = Record<string, string>;
@@ -32,24 +32,32 @@ export function said(headers: unknown): Headers {
   );
 }
 
-export async function post(headers: Headers, body: unknown, signal?: AbortSignal): Promise<FetcherResult> {
+export async function post(headers: Headers, body: unknown): Promise<ExecutionResult> {
   const response = await fetch('/graphql', {
     method: 'POST',
     headers: { accept: 'application/graphql-response+json, application/json', ...headers, 'content-type': 'application/json' },
     body: JSON.stringify(body),
-    ...(signal ? { signal } : {}),
   });
-  return (await response.json()) as FetcherResult;
+  return (await response.json()) as ExecutionResult;
 }
 
-function isSubscription(document: DocumentNode | undefined, operationName: string | null | undefined): boolean {
-  return document !== undefined && getOperationAST(document, operationName)?.operation === 'subscription';
+/** The operation that is asked for. GraphiQL learns of a new text a moment late: until then it names the one that stood there before,
+ * so the text is looked at here. */
+function find(query: string, operationName: string | null | undefined): OperationDefinitionNode | undefined {
+  try {
+    const operations = parse(query).definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
+    return operations.find(({ name }) => name?.value === operationName) ?? (operations.length === 1 ? operations[0] : undefined);
+  } catch {
+    return undefined; // the server says what is wrong with it
+  }
 }
 
 export const fetcher: Fetcher = (params, options): ReturnType<Fetcher> => {
   const headers = said(options?.headers);
-  const { query, variables, operationName } = params;
-  if (isSubscription(options?.documentAST, operationName)) {
+  const { query, variables } = params;
+  const operation = find(query, params.operationName);
+  const operationName = operation ? operation.name?.value : params.operationName;
+  if (operation?.operation === 'subscription') {
     return clientFor(headers).iterate({ query, variables, operationName }) as AsyncIterableIterator<ExecutionResult>;
   }
   return post(headers, { query, variables, operationName });

@@ -25,7 +25,8 @@ export function Item({ event, place, reply, trailOf }: ItemProps) {
           <Person who={event.actor} />
           {event.onBehalfOf && <span class="role"> for {nameOf(event.onBehalfOf)}</span>}
         </span>
-        <a class="item-when" href={eventHref(event.id)} data-open={event.id} aria-label="Details">
+        <a class="item-when" href={eventHref(event.id)} data-open={event.id}>
+          <span class="hidden">Details, </span>
           <Time at={event.createdAt} {...(trailOf ? { absolute: clock(event.createdAt) } : {})} />
         </a>
         <p class="item-what">

@@ -91,7 +91,7 @@ function Timeline({ type, id, direction, first }: { type: string; id: string; di
   let before = '';
   return (
     <>
-      <div role="feed" class="timeline" aria-label="Timeline" aria-busy={found.state !== 'ready'}>
+      <section class="timeline" aria-label="Timeline" aria-busy={found.state !== 'ready'}>
         {found.chunks.map((items, chunk) => {
           const outer = before;
           before = items.length > 0 ? dayOf((items.at(-1) as { createdAt: string }).createdAt) : before;
@@ -101,7 +101,7 @@ function Timeline({ type, id, direction, first }: { type: string; id: string; di
                 let day = outer;
                 return items.map((event, index) => {
                   const today = dayOf(event.createdAt);
-                  const heading = today === day ? null : <h3 class="day" key={today}>{today}</h3>;
+                  const heading = today === day ? null : <h2 class="day" key={today}>{today}</h2>;
                   day = today;
                   return [heading, <Item key={event.id} event={event} place={chunk * PAGE + index + 1} trailOf={id} />];
                 });
@@ -109,7 +109,7 @@ function Timeline({ type, id, direction, first }: { type: string; id: string; di
             </Chunk>
           );
         })}
-      </div>
+      </section>
       {found.problem ? <ProblemNote problem={found.problem} again={found.again} /> : null}
       {found.hasMore && !found.problem && <More load={found.more} isBusy={found.state === 'more'} />}
     </>

@@ -20,7 +20,7 @@ const inside = (tokens: Token[] | undefined) => (tokens ?? []).map(one);
 
 function Table({ token }: { token: Tokens.Table }) {
   return (
-    <div class="table-scroll">
+    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table">
       <table>
         <thead>
           <tr>{token.header.map((cell, place) => <th key={place} scope="col">{inside(cell.tokens)}</th>)}</tr>

@@ -1,0 +1,70 @@
+// One Chromium for all tests of the pages. Reads a line of JSON for each step, {step, given}, and answers with a line: {value} or
+// {error}, and {noise}: whatever since the last answer the console complained about, and every request that went elsewhere.
+//
+// Steps are the functions of scenarios/*.mjs. They are given `site`, below; pages that they open under a name stay open.
+import readline from 'node:readline';
+import * as explorer from './scenarios/explorer.mjs';
+import * as feed from './scenarios/feed.mjs';
+import * as looks from './scenarios/looks.mjs';
+import * as searching from './scenarios/searching.mjs';
+import { chromium } from './packages.mjs';
+
+const STEPS = { ...feed, ...searching, ...looks, ...explorer };
+const FLAGS = [
+  '--no-sandbox', // the tests may run as root, and Chromium's sandbox does not
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+];
+const [executablePath, origin] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath, args: FLAGS });
+const noise = [];
+const isOwn = (url) => [origin, origin.replace('http', 'ws'), `blob:${origin}`, 'data:'].some((start) => url.startsWith(start));
+
+const site = {
+  origin,
+  pages: new Map(),
+
+  /** A page of a browser that nobody has used before. */
+  async open(path = '/', { name, ...options } = {}) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Berlin', ...options });
+    context.setDefaultTimeout(15_000);
+    const page = await context.newPage();
+    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && noise.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => noise.push(`page error: ${error.stack}`));
+    const look = (url) => isOwn(url) || noise.push(`request: ${url}`);
+    page.on('request', (request) => look(request.url()));
+    page.on('websocket', (socket) => look(socket.url()));
+    await page.goto(origin + path);
+    if (name) site.pages.set(name, page);
+    return page;
+  },
+
+  /** The console, signed in with this credential, at this place. */
+  async signedIn(credential, place = '#/', options = {}) {
+    const page = await site.open(`/${place}`, options);
+    await page.getByLabel('Token or JWT').fill(credential);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('navigation', { name: 'Views' }).waitFor();
+    return page;
+  },
+};
+
+/** The numbers of the events that are shown, as they stand. */
+site.sequences = (page) => page.locator('article').evaluateAll((items) => items.map((item) => Number(item.dataset.sequence)));
+
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  const { step, given } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { value: (await STEPS[step](site, given)) ?? null };
+  } catch (error) {
+    answer = { error: `${error.stack}` };
+  }
+  console.log(JSON.stringify({ ...answer, noise: noise.splice(0) }));
+}
+await browser.close();

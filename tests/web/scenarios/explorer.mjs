@@ -1,0 +1,40 @@
+// GraphiQL: the shelf, subscriptions, and what it keeps.
+
+async function opened(site, credential) {
+  const page = await site.open('/explorer');
+  await page.evaluate((token) => sessionStorage.setItem('trailcast.session', JSON.stringify({ credential: token })), credential);
+  await page.reload();
+  await page.locator('.graphiql-response').waitFor();
+  await page.locator('.graphiql-editor .view-lines').first().waitFor();
+  return page;
+}
+
+const answer = (page) => page.evaluate(() => globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.includes('response')).getValue());
+
+async function answered(page, pattern) {
+  await page.waitForFunction(
+    (text) => new RegExp(text).test(globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.includes('response')).getValue()),
+    pattern,
+  );
+  return answer(page);
+}
+
+/** Each question of the shelf, run as it is: the title and the answer. */
+export async function shelf(site, { credential }) {
+  const page = await opened(site, credential);
+  const questions = page.locator('.shelf button');
+  const titles = await page.locator('.shelf strong').allTextContents();
+  const answers = {};
+  for (const [place, title] of titles.entries()) {
+    await questions.nth(place).click();
+    await page.waitForFunction((count) => document.querySelectorAll('.graphiql-tab').length === count, place + 2);
+    await page.waitForFunction(() => globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.includes('variables')).getValue().startsWith('{'));
+    await page.getByRole('button', { name: /Execute query/ }).click();
+    answers[title] = await answered(page, '"data"|"errors"');
+    const stop = page.getByRole('button', { name: /Stop query/ });
+    if (await stop.isVisible()) await stop.click();
+  }
+  const stored = await page.evaluate(() => ({ local: JSON.stringify(localStorage), plugins: [...document.querySelectorAll('.graphiql-sidebar button')].map((one) => one.getAttribute('aria-label')) }));
+  await page.context().close();
+  return { answers, ...stored };
+}

@@ -1,0 +1,153 @@
+// Signing in, the live feed, comments.
+
+const items = (page) => page.locator('article');
+
+/** What somebody sees who signs in: name, boards to choose from, the beginning of the feed, whether one may write. */
+export async function whatIsSeen(site, { credential }) {
+  const page = await site.signedIn(credential);
+  await page.locator('article, .note').first().waitFor();
+  const seen = {
+    name: await page.locator('.self strong').textContent(),
+    workspace: await page.locator('.workspace').textContent(),
+    boards: await page.getByLabel('Board').locator('option').allTextContents(),
+    sequences: await site.sequences(page),
+    mayWrite: await page.getByRole('button', { name: 'Add a comment…' }).isVisible(),
+    note: (await page.locator('.note h2').allTextContents()).join(),
+    stored: await page.evaluate(() => Object.keys(localStorage).concat(Object.keys(sessionStorage))),
+  };
+  await page.context().close();
+  return seen;
+}
+
+export async function refused(site, { credential }) {
+  const page = await site.open();
+  await page.getByLabel('Token or JWT').fill(credential);
+  await page.keyboard.press('Enter');
+  const said = await page.getByRole('alert').textContent();
+  const kept = await page.evaluate(() => sessionStorage.length);
+  await page.context().close();
+  return { said, kept };
+}
+
+/** Somebody with two workspaces chooses one, and then the other. */
+export async function chosenWorkspaces(site, { credential, first, second }) {
+  const page = await site.open();
+  await page.getByLabel('Token or JWT').fill(credential);
+  await page.keyboard.press('Enter');
+  await page.locator('.choice').first().waitFor();
+  const offered = await page.locator('.choice').allTextContents();
+  await page.getByRole('button', { name: first }).click();
+  const picker = page.getByLabel('Workspace');
+  await picker.waitFor();
+  const chosen = [await picker.locator('option:checked').textContent()];
+  await picker.selectOption({ label: second });
+  await page.waitForFunction((name) => document.querySelector('.workspace option:checked')?.textContent === name, second);
+  chosen.push(await picker.locator('option:checked').textContent());
+  await page.reload();
+  await picker.waitFor();
+  chosen.push(await picker.locator('option:checked').textContent());
+  await page.context().close();
+  return { offered, chosen };
+}
+
+/** The feed stays open under a name. */
+export async function openFeed(site, { credential, place, name, options }) {
+  const page = await site.signedIn(credential, place, { ...options, name });
+  await items(page).first().waitFor();
+  await page.locator('.badge.live').waitFor();
+  await page.evaluate(() => {
+    window.isSamePage = true; // gone, should the page be loaded again
+  });
+}
+
+export async function waitForEvent(site, { name, sequence }) {
+  const page = site.pages.get(name);
+  const item = page.locator(`article[data-sequence="${sequence}"]`);
+  await item.waitFor();
+  return { html: await item.innerHTML(), text: await item.innerText(), isSamePage: await page.evaluate(() => window.isSamePage === true) };
+}
+
+export async function shownSequences(site, { name, last }) {
+  const page = site.pages.get(name);
+  if (last) await page.locator(`article[data-sequence="${last}"]`).waitFor();
+  return site.sequences(page);
+}
+
+export async function waitForBadge(site, { name, kind }) {
+  await site.pages.get(name).locator(`.badge.${kind}`).waitFor();
+}
+
+export async function endedSession(site, { name }) {
+  const page = site.pages.get(name);
+  await page.getByLabel('Token or JWT').waitFor();
+  const ended = {
+    said: await page.getByRole('alert').textContent(),
+    kept: await page.evaluate(() => sessionStorage.length),
+    articles: await items(page).count(),
+  };
+  await closePage(site, { name });
+  return ended;
+}
+
+export async function closePage(site, { name }) {
+  await site.pages.get(name).context().close();
+  site.pages.delete(name);
+}
+
+/** Scrolled away, new events are counted and not put in; the button brings them. */
+export async function scrollAway(site, { name }) {
+  const page = site.pages.get(name);
+  await page.evaluate(() => scrollTo(0, 900));
+  await page.waitForFunction(() => scrollY > 500);
+  return { first: (await site.sequences(page))[0] };
+}
+
+export async function bringNew(site, { name, count }) {
+  const page = site.pages.get(name);
+  const button = page.getByRole('button', { name: `${count} new` });
+  await button.waitFor();
+  const before = await site.sequences(page);
+  await button.click();
+  await page.waitForFunction(() => scrollY === 0 && !document.querySelector('.missed'));
+  return { before: before[0], after: await site.sequences(page) };
+}
+
+/** A comment by the form: the task is found by a part of its title. */
+export async function writeComment(site, { name, task, message }) {
+  const page = site.pages.get(name);
+  await page.getByRole('button', { name: 'Add a comment…' }).click();
+  await page.getByLabel('Task to comment on').fill(task);
+  const offered = page.getByRole('list', { name: 'Tasks' }).getByRole('button');
+  await page.getByRole('button', { name: new RegExp(task, 'i') }).first().waitFor();
+  const titles = await offered.allTextContents();
+  await offered.first().click();
+  await page.getByRole('textbox', { name: 'Comment', exact: true }).fill(message);
+  await page.locator('form').getByRole('button', { name: 'Comment', exact: true }).click();
+  await page.getByRole('button', { name: 'Add a comment…' }).waitFor();
+  await page.locator('article').filter({ hasText: message }).first().waitFor();
+  return { titles };
+}
+
+/** All the way down a long feed: how many elements there are at most, and that every event was shown once, in order. */
+export async function readToTheEnd(site, { name }) {
+  const page = site.pages.get(name);
+  const seen = [];
+  let most = 0;
+  for (;;) {
+    const { shown, count, isEnd } = await page.evaluate(() => ({
+      shown: [...document.querySelectorAll('article')].map((item) => Number(item.dataset.sequence)),
+      count: document.querySelectorAll('article').length,
+      isEnd: Boolean(document.querySelector('.end-of-list')) && innerHeight + scrollY >= document.documentElement.scrollHeight - 4,
+    }));
+    seen.push(...shown.filter((sequence) => !seen.includes(sequence)));
+    most = Math.max(most, count);
+    if (isEnd) return { seen, most };
+    await page.evaluate(
+      () =>
+        new Promise((done) => {
+          scrollBy(0, 4000);
+          requestAnimationFrame(() => requestAnimationFrame(done));
+        }),
+    );
+  }
+}

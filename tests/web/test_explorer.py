@@ -1,0 +1,31 @@
+"""GraphiQL: each question of the shelf runs as it is, and no credential is kept but in the tab."""
+
+import json
+
+from tests.support.world import World
+from tests.web.browser import Browser
+
+TITLES = [
+    "Newest failures",
+    "Everything about a task",
+    "What did this agent do in 7 days?",
+    "Error rate per day",
+    "Who changed access?",
+    "Follow the comments of a board",
+]
+
+
+def test_every_question_of_the_shelf_runs_as_it_is(browser: Browser, world: World) -> None:
+    token = world.token("owner")
+    found = browser("shelf", credential=token)
+    assert list(found["answers"]) == TITLES
+    for title, text in found["answers"].items():
+        answer = json.loads(text)
+        assert "errors" not in answer, title
+        # What was found is really there: the questions are about what the caller can see.
+        assert json.dumps(answer["data"]).count('"') > 20, title
+    assert token not in found["local"]
+    assert "NewestFailures" in found["local"]
+    labels = " ".join(label or "" for label in found["plugins"])
+    for plugin in ("Documentation", "Audit questions", "GraphiQL Explorer", "History"):
+        assert plugin in labels

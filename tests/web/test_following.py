@@ -1,0 +1,107 @@
+"""The feed while things happen: what is logged appears, once, in order, whatever becomes of the server meanwhile."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.world import World, identity
+from tests.web.browser import Browser
+from tests.web.conftest import JWT
+from tests.web.site import Server
+
+HOSTILE = """<img src="http://evil.example/a.png" onerror="document.title='owned'"><script>document.title='owned'</script>
+
+![a picture](http://evil.example/b.png) [a link](javascript:document.title='owned') [another](https://fine.example/) **bold** `a < b`
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def comment(message: str, task: str = "alpha_task") -> dict[str, str]:
+    return {"eventType": "task.comment", "taskId": identity(task), "message": message}
+
+
+@pytest.fixture
+def feed(browser: Browser, world: World) -> Iterator[str]:
+    """The owner's feed, open."""
+    browser("openFeed", credential=world.token("owner"), place="#/", name="feed")
+    yield "feed"
+    browser.noisily("closePage", name="feed")
+
+
+def test_comment_appears_without_reload_and_its_markdown_does_no_harm(
+    browser: Browser, served: Server, world: World, feed: str
+) -> None:
+    [sequence] = served.log(world.token("member"), comment(HOSTILE))
+    shown = browser("waitForEvent", name=feed, sequence=sequence)
+    assert shown["isSamePage"] is True
+    # Tags are text, the picture is a link, the address that is a script is none.
+    assert '<img src="http://evil.example/a.png"' in shown["text"]
+    assert "<script>document.title='owned'</script>" in shown["text"]
+    for tag in ("<img", "<script", "javascript:"):
+        assert tag not in shown["html"].replace("&lt;", "").replace("href", "")
+    assert 'href="http://evil.example/b.png"' in shown["html"]
+    assert "Image: a picture" in shown["text"]
+    assert "<strong>bold</strong>" in shown["html"]
+    assert "<code>a &lt; b</code>" in shown["html"]
+    assert "<table>" in shown["html"]
+
+
+def test_events_wait_while_one_reads_further_down(browser: Browser, served: Server, world: World, feed: str) -> None:
+    top = browser("scrollAway", name=feed)["first"]
+    logged = served.log(world.token("service"), *[comment(f"while away {number}") for number in range(12)])
+    found = browser("bringNew", name=feed, count=12)
+    assert found["before"] == top
+    assert found["after"][:13] == [*reversed(logged), top]
+
+
+def test_comment_is_written_where_one_may_write(browser: Browser, served: Server, world: World) -> None:
+    token = world.token("member")
+    browser("openFeed", credential=token, place="#/?show=comments", name="member")
+    offered = browser("writeComment", name="member", task="task", message="From the form")
+    # The member writes on alpha, only reads beta, and does not see gamma.
+    assert offered["titles"] == ["Alpha task Alpha", "Alpha task2 Alpha"]
+    browser("closePage", name="member")
+    newest = served.ask(
+        "{ taskComments(first: 1) { nodes { message author { name } task { id } } } }", token=token
+    )["taskComments"]["nodes"]  # fmt: skip
+    assert newest == [{"message": "From the form", "author": {"name": "Mia"}, "task": {"id": identity("alpha_task")}}]
+
+
+def test_killed_server_costs_no_event_and_repeats_none(
+    browser: Browser, served: Server, world: World, web_database: str
+) -> None:
+    token = world.token("service")
+    other = Server(web_database, **JWT)
+    other.start()
+    try:
+        browser("openFeed", credential=world.token("owner"), place="#/", name="cut")
+        before = browser("shownSequences", name="cut")
+        logged: list[int] = []
+        for round_ in range(2):
+            logged += served.log(token, *[comment(f"live {round_}.{number}") for number in range(5)])
+            browser("waitForEvent", name="cut", sequence=logged[-1])
+            served.kill()
+            browser.noisily("waitForBadge", name="cut", kind="lost")
+            for number in range(7):
+                logged += other.log(token, comment(f"missed {round_}.{number}"))
+            served.start()
+            browser.noisily("waitForBadge", name="cut", kind="live")
+        logged += served.log(token, comment("and on"))
+        shown, complaints = browser.noisily("shownSequences", name="cut", last=logged[-1])
+        assert shown == [*reversed(logged), *before]
+        assert all("WebSocket connection to" in complaint for complaint in complaints), complaints
+        browser("closePage", name="cut")
+    finally:
+        other.kill()
+
+
+def test_long_feed_keeps_the_document_small(browser: Browser, served: Server, world: World) -> None:
+    browser("openFeed", credential=world.token("owner"), place="#/", name="long")
+    found = browser("readToTheEnd", name="long")
+    assert found["seen"] == served.sequences(world.token("owner"))
+    assert len(found["seen"]) > 600
+    assert found["most"] <= 250
+    browser("closePage", name="long")
