@@ -54,15 +54,18 @@ async function buildPage(page, workers) {
   });
   const [file, entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === `${page}/${page}.tsx`);
   const scripts = [...reached(metafile.outputs, file)];
+  // What every page in English is set in, so that it does not change its letters while it is read.
+  const fonts = Object.keys(metafile.outputs).filter((name) => path.basename(name).startsWith('inter-latin-wght-normal-'));
   const links = [
     `<link rel="stylesheet" href="${url(entry.cssBundle)}">`,
+    ...fonts.map((font) => `<link rel="preload" href="${url(font)}" as="font" type="font/woff2" crossorigin>`),
     ...scripts.slice(1).map((script) => `<link rel="modulepreload" href="${url(script)}">`),
   ];
   const html = readFileSync(path.join(here, page, 'index.html'), 'utf8')
     .replace('<!-- assets -->', links.join('\n    '))
     .replace('<!-- script -->', `<script type="module" src="${url(file)}"></script>`);
   writeFileSync(path.join(out, `${page}.html`), html);
-  const loaded = [...scripts, entry.cssBundle].map((name) => readFileSync(path.resolve(here, name)));
+  const loaded = [...scripts, ...fonts, entry.cssBundle].map((name) => readFileSync(path.resolve(here, name)));
   const bytes = [Buffer.from(html), ...loaded].reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0);
   console.log(`${page}: ${bytes} bytes, gzipped`);
 }

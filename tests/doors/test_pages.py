@@ -63,6 +63,7 @@ async def http(server: RunningServer) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_pages_may_load_what_this_server_has_and_nothing_else(http: httpx.AsyncClient) -> None:
+    assert 'data-explorer="on"' in (await http.get("/")).text
     for path, allowed in (("/", CONSOLE), ("/explorer", EXPLORER), ("/graphql", EXPLORER)):
         page = await http.get(path)
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8"), path
@@ -116,7 +117,7 @@ async def test_explorer_is_there_only_where_it_was_switched_on(settings: Setting
         for path in ("/explorer", "/graphql"):
             answer = await http.get(path)
             assert (answer.status_code, "TRAILCAST_EXPLORER=true" in answer.text) == (404, True), path
-        assert (await http.get("/")).status_code == 200
+        assert 'data-explorer="off"' in (await http.get("/")).text
 
 
 async def test_headless_server_says_so_and_answers_the_api(settings: Settings) -> None:

@@ -49,6 +49,15 @@ def test_comment_appears_without_reload_and_its_markdown_does_no_harm(
     assert "<table>" in shown["html"]
 
 
+def test_no_comment_keeps_others_from_being_shown(browser: Browser, served: Server, world: World, feed: str) -> None:
+    worst = [">" * 16_000, "1. " * 5_000, "*" * 8_000 + "a" + "*" * 8_000, "> " * 40 + "deep", "line\n\n" * 40]
+    logged = served.log(world.token("member"), *map(comment, [*worst, "and a good one"]))
+    for sequence, text in zip(logged, [">>>>", "1.", "a", "deep", "line", "and a good one"], strict=True):
+        shown = browser("waitForEvent", name=feed, sequence=sequence)
+        assert text in shown["text"]
+        assert ("Show all of it" in shown["text"]) is (text not in {"deep", "and a good one"})
+
+
 def test_events_wait_while_one_reads_further_down(browser: Browser, served: Server, world: World, feed: str) -> None:
     top = browser("scrollAway", name=feed)["first"]
     logged = served.log(world.token("service"), *[comment(f"while away {number}") for number in range(12)])

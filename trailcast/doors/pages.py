@@ -100,6 +100,8 @@ class Pages:
             page = (self._folder / f"{name}.html").read_text("utf-8")
         except FileNotFoundError:
             return _note(503, NOT_BUILT)
+        if self._settings.explorer:  # the console leads there only then
+            page = page.replace('data-explorer="off"', 'data-explorer="on"', 1)
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
 

@@ -18,6 +18,7 @@ import { listenForKeys } from './state/keys';
 import { href, route } from './state/route';
 import { resume, session } from './state/session';
 import { TrailView } from './trail/trail';
+import { Guarded } from './ui/boundary';
 import { Note } from './ui/states';
 
 const VIEWS = { '': FeedView, search: SearchView, trail: TrailView, health: HealthView };
@@ -44,8 +45,10 @@ function Console() {
   }, [name]);
   return (
     <Shell>
-      <View />
-      {open && <EventPanel key={open} id={open} />}
+      <Guarded key={name}>
+        <View />
+        {open && <EventPanel key={open} id={open} />}
+      </Guarded>
     </Shell>
   );
 }

@@ -2,6 +2,7 @@
 import type { LineFragment } from '../api/operations';
 import { clock } from '../state/clock';
 import { eventHref } from '../state/route';
+import { Spared } from '../ui/boundary';
 import { Avatar, BoardChip, Changes, OutcomePill, Person, Time } from '../ui/parts';
 import { Markdown } from '../ui/markdown';
 import { nameOf, phrase } from '../ui/words';
@@ -14,7 +15,15 @@ export interface ItemProps {
   trailOf?: string;
 }
 
-export function Item({ event, place, reply, trailOf }: ItemProps) {
+export function Item(props: ItemProps) {
+  return (
+    <Spared>
+      <Line {...props} />
+    </Spared>
+  );
+}
+
+function Line({ event, place, reply, trailOf }: ItemProps) {
   const { verb, thing, isKnown } = phrase(event, trailOf);
   const isComment = event.eventType === 'task.comment';
   return (

@@ -93,6 +93,7 @@ function options(lib: typeof uPlot, { kind, starts, series, label }: Props, { bo
 export function Chart(props: Props) {
   const place = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<number | null>(null);
+  const [isLost, setLost] = useState(false);
   const [isDark, setDark] = useState(scheme.matches);
   const latest = useRef(props);
   latest.current = props;
@@ -111,7 +112,7 @@ export function Chart(props: Props) {
       const data = [props.starts.map((start) => Date.parse(start) / 1000), ...props.series.map(({ values }) => values)] as uPlot.AlignedData;
       plot = new lib(options(lib, props, { box, open: (index) => latest.current.open(index), point: setAt }), data, box);
     };
-    void draw();
+    draw().catch(() => setLost(true)); // the pages were built anew since this one was loaded
     const observer = new ResizeObserver(() => plot?.setSize({ width: box.clientWidth, height: HEIGHT_PX }));
     observer.observe(box);
     return () => {
@@ -135,6 +136,7 @@ export function Chart(props: Props) {
           {said && <span class="quiet">{props.label(Date.parse(props.starts[at as number] as string))}</span>}
         </span>
       </figcaption>
+      {isLost && <p class="error">The chart could not be loaded: load the page again. The table has the same numbers.</p>}
       <div ref={place} class="plot" aria-hidden="true" />
       <Table {...props} />
     </figure>

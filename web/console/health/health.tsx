@@ -71,7 +71,15 @@ function Ranking({ title, rows, to }: { title: string; rows: Row[]; to: (key: st
   );
 }
 
-function Charts({ series, span, until, board }: { series: Metrics['series']; span: Span; until: string; board: string | null }) {
+interface ChartsProps {
+  series: Metrics['series'];
+  span: Span;
+  since: string;
+  until: string;
+  board: string | null;
+}
+
+function Charts({ series, span, since, until, board }: ChartsProps) {
   const [starts, bars, rate] = useMemo(
     () => [
       series.map(({ start }) => start),
@@ -84,7 +92,8 @@ function Charts({ series, span, until, board }: { series: Metrics['series']; spa
     [series],
   );
   const open = (outcome: string | null) => (index: number) =>
-    go(href(['search'], { from: starts[index], to: starts[index + 1] ?? until, board, outcome }));
+    // The first point begins before what is counted of it.
+    go(href(['search'], { from: index === 0 ? since : starts[index], to: starts[index + 1] ?? until, board, outcome }));
   return (
     <>
       <Chart title="Events" kind="bars" starts={starts} series={bars} label={nameOf(span)} open={open(null)} />
@@ -127,7 +136,7 @@ export function HealthView() {
           {metrics.total === 0 ? (
             <Note icon="health" title="Nothing happened in this time"><p>Ask for a longer time, or for all boards.</p></Note>
           ) : (
-            <Charts series={metrics.series} span={data.span} until={data.until} board={board} />
+            <Charts series={metrics.series} span={data.span} since={data.since} until={data.until} board={board} />
           )}
           <div class="groups three">
             <Ranking title="By type" rows={metrics.types} to={to('type')} />

@@ -15,6 +15,8 @@ const VIEWS: [string, IconName, string][] = [
   ['trail', 'trail', 'Trail'],
   ['health', 'health', 'Health'],
 ];
+/** The server says so in the page, whose explorer may be switched off. */
+const HAS_EXPLORER = document.documentElement.dataset.explorer === 'on';
 const BADGES = {
   off: ['lost', 'Not connected'],
   connecting: ['waiting', 'Connecting…'],
@@ -107,9 +109,13 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </div>
         <Navigation />
         <div class="side-end">
-          <a class="side-link" href="/explorer" title="GraphiQL" aria-label="GraphiQL">
-            <Icon name="explorer" size={18} /> <span>GraphiQL</span>
-          </a>
+          {HAS_EXPLORER ? (
+            <a class="side-link" href="/explorer" title="GraphiQL" aria-label="GraphiQL">
+              <Icon name="explorer" size={18} /> <span>GraphiQL</span>
+            </a>
+          ) : (
+            <span />
+          )}
           <Zone />
           <Self />
         </div>

@@ -6,9 +6,17 @@ export interface Route {
   params: URLSearchParams;
 }
 
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // an address that somebody cut short
+  }
+}
+
 function read(): Route {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?');
-  return { path: path.split('/').filter(Boolean).map(decodeURIComponent), params: new URLSearchParams(query) };
+  return { path: path.split('/').filter(Boolean).map(decoded), params: new URLSearchParams(query) };
 }
 
 export const route = signal<Route>(read());

@@ -133,7 +133,7 @@ function Of({ type, id }: { type: string; id: string }) {
   const question = `${type} ${id} ${direction}`;
   const { data, problem, again } = useAnswer(question, async (signal) => {
     const { auditTrail } = await ask(Trail, { type, id, direction, first: PAGE }, signal);
-    return { question, told: auditTrail };
+    return { question, direction, told: auditTrail };
   });
   const told = data?.told;
   useEffect(() => {
@@ -166,7 +166,7 @@ function Of({ type, id }: { type: string; id: string }) {
       </header>
       <Summary told={told} type={type} id={id} />
       <div class="trail-columns">
-        <Timeline key={data.question} type={type} id={id} direction={direction} first={told.events} />
+        <Timeline key={data.question} type={type} id={id} direction={data.direction} first={told.events} />
         <Contributors told={told} type={type} id={id} />
       </div>
     </>

@@ -1,11 +1,15 @@
 /** Markdown of comments as elements, never as HTML: tags are shown as they were typed, images as links, and links lead to the
- * web or to a mail address only. Nothing that a comment says can make the page load something.
+ * web or to a mail address only. Nothing that a comment says can make the page load something, or keep it from being shown: what
+ * nests too deeply is text, and a long comment is cut until it is asked for.
  */
 import { type Token, type Tokens, lexer } from 'marked';
 import type { ComponentChildren } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
 
 const SAFE = /^(https?:|mailto:)/i;
-const CHARACTERS_MAX = 16_384;
+const DEPTH_MAX = 12;
+const LONG_CHARACTERS = 1_500;
+const LONG_LINES = 18;
 
 function Link({ to, children }: { to: string; children: ComponentChildren }) {
   if (!SAFE.test(to)) return <>{children}</>;
@@ -16,9 +20,9 @@ function Link({ to, children }: { to: string; children: ComponentChildren }) {
   );
 }
 
-const inside = (tokens: Token[] | undefined) => (tokens ?? []).map(one);
+type Inside = (tokens: Token[] | undefined) => ComponentChildren;
 
-function Table({ token }: { token: Tokens.Table }) {
+function Table({ token, inside }: { token: Tokens.Table; inside: Inside }) {
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label="Table">
       <table>
@@ -35,7 +39,7 @@ function Table({ token }: { token: Tokens.Table }) {
   );
 }
 
-function List({ token }: { token: Tokens.List }) {
+function List({ token, inside }: { token: Tokens.List; inside: Inside }) {
   const items = token.items.map((item, place) => (
     <li key={place}>
       {item.task && <span aria-label={item.checked ? 'done' : 'open'}>{item.checked ? '☑ ' : '☐ '}</span>}
@@ -45,7 +49,10 @@ function List({ token }: { token: Tokens.List }) {
   return token.ordered ? <ol start={Number(token.start) || 1}>{items}</ol> : <ul>{items}</ul>;
 }
 
-function one(token: Token, key: number): ComponentChildren {
+/** The element of a token, which is so many levels down. */
+function one(token: Token, key: number, depth: number): ComponentChildren {
+  if (depth > DEPTH_MAX) return token.raw;
+  const inside: Inside = (tokens) => (tokens ?? []).map((inner, place) => one(inner, place, depth + 1));
   switch (token.type) {
     case 'space':
       return null;
@@ -56,9 +63,9 @@ function one(token: Token, key: number): ComponentChildren {
     case 'blockquote':
       return <blockquote key={key}>{inside(token.tokens)}</blockquote>;
     case 'list':
-      return <List key={key} token={token as Tokens.List} />;
+      return <List key={key} token={token as Tokens.List} inside={inside} />;
     case 'table':
-      return <Table key={key} token={token as Tokens.Table} />;
+      return <Table key={key} token={token as Tokens.Table} inside={inside} />;
     case 'code':
       return <pre key={key} tabIndex={0}><code>{token.text}</code></pre>;
     case 'hr':
@@ -91,6 +98,26 @@ function unescaped(text: string): string {
   return text.replace(/&(amp|lt|gt|quot|#39);/g, (_all, name: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" })[name] ?? '');
 }
 
+function read(text: string): Token[] | null {
+  try {
+    return lexer(text, { gfm: true, breaks: true });
+  } catch {
+    return null; // thousands of levels: no more than text
+  }
+}
+
 export function Markdown({ text }: { text: string }) {
-  return <div class="markdown">{inside(lexer(text.slice(0, CHARACTERS_MAX), { gfm: true, breaks: true }))}</div>;
+  const tokens = useMemo(() => read(text), [text]);
+  const [isWhole, setWhole] = useState(false);
+  const isLong = text.length > LONG_CHARACTERS || text.split('\n').length > LONG_LINES;
+  return (
+    <>
+      <div class={`markdown ${isLong && !isWhole ? 'cut' : ''}`}>{tokens ? tokens.map((token, place) => one(token, place, 0)) : <p>{text}</p>}</div>
+      {isLong && (
+        <button type="button" class="link show-whole" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show less' : 'Show all of it'}
+        </button>
+      )}
+    </>
+  );
 }
