@@ -24,6 +24,7 @@ def test_every_question_of_the_shelf_runs_as_it_is(browser: Browser, world: Worl
         assert "errors" not in answer, title
         # What was found is really there: the questions are about what the caller can see.
         assert json.dumps(answer["data"]).count('"') > 20, title
+    assert found["markers"] == ['Incorrect type. Expected "string".']
     assert token not in found["local"]
     assert "NewestFailures" in found["local"]
     labels = " ".join(label or "" for label in found["plugins"])

@@ -35,6 +35,10 @@ export async function shelf(site, { credential }) {
     if (await stop.isVisible()) await stop.click();
   }
   const stored = await page.evaluate(() => ({ local: JSON.stringify(localStorage), plugins: [...document.querySelectorAll('.graphiql-sidebar button')].map((one) => one.getAttribute('aria-label')) }));
+  // The editor of headers knows the three that the server reads.
+  await page.evaluate(() => globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.includes('headers')).setValue('{"X-Workspace": 5}'));
+  await page.waitForFunction(() => globalThis.__MONACO.editor.getModelMarkers({}).length > 0);
+  const markers = await page.evaluate(() => globalThis.__MONACO.editor.getModelMarkers({}).map(({ message }) => message));
   await page.context().close();
-  return { answers, ...stored };
+  return { answers, markers, ...stored };
 }

@@ -22,7 +22,6 @@ function save(parts: Blob[], format: Format): void {
 }
 
 interface Props {
-  question: string;
   total: { count: number; isExact: boolean } | undefined;
 }
 

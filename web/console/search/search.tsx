@@ -158,7 +158,7 @@ export function SearchView() {
       <header class="view-head">
         <h1>Search</h1>
         <p class="total" role="status">{total ? `${counted(total)} ${total.count === 1 ? 'event' : 'events'}` : ''}</p>
-        <Export question={question} total={total} />
+        <Export total={total} />
       </header>
       <div class="filters">
         <Text />

@@ -68,7 +68,8 @@ export function Changes({ changes }: { changes: LineFragment['changes'] }) {
     <ul class="changes">
       {changes.slice(0, CHANGES_INLINE).map(({ path, before, after }) => (
         <li key={path}>
-          <span class="path">{path}</span> <del>{shown(before)}</del> <span aria-label="to">→</span> <ins>{shown(after)}</ins>
+          <span class="path">{path}</span> {before === null || before === undefined ? shown(before) : <del>{shown(before)}</del>}{' '}
+          <span aria-label="to">→</span> <ins>{shown(after)}</ins>
         </li>
       ))}
       {changes.length > CHANGES_INLINE && <li class="quiet">and {changes.length - CHANGES_INLINE} more</li>}
