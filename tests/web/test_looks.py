@@ -20,7 +20,7 @@ def test_axe_finds_nothing_and_everything_fits(browser: Browser, world: World, s
     event = f"#/search?event={world.events['bot_status']}"
     places = [*PLACES, (event, ".panel .facts")]
     found = browser("audit", credential=world.token("owner"), places=places, scheme=scheme, width=width)
-    assert list(found) == ["sign in", *(place for place, _ in places), "picker", "export"]
+    assert list(found) == ["sign in", *(place for place, _ in places), "composer", "picker", "export"]
     assert {place: one["violations"] for place, one in found.items() if one["violations"]} == {}
     assert {place: one["overflow"] for place, one in found.items() if one["overflow"] > 0} == {}
     assert {one["background"] for one in found.values()} == {

@@ -26,6 +26,10 @@ export async function audit(site, { credential, places, scheme, width }) {
     await page.locator(ready).first().waitFor();
     await look(place);
   }
+  await page.goto(`${site.origin}/#/`);
+  await page.getByRole('button', { name: 'Add a comment…' }).click();
+  await page.locator('.option').first().waitFor();
+  await look('composer');
   await page.goto(`${site.origin}/#/search`);
   await page.getByRole('button', { name: /^Type/ }).click();
   await page.locator('.option .number').first().waitFor();

@@ -123,7 +123,7 @@ function Summary({ told, type, id }: { told: Told; type: string; id: string }) {
       {counted(totalCount)} {totalCount.count === 1 ? 'event' : 'events'} by {plural(told.contributors.length, 'contributor')}
       {told.firstEvent && <>, first <Time at={told.firstEvent.createdAt} /></>}
       {told.lastEvent && <>, last <Time at={told.lastEvent.createdAt} /></>}
-      {(type === 'agent' || type === 'user') && <>. <a href={href(['search'], { actor: id })}>What it did itself</a></>}
+      {(type === 'agent' || type === 'user') && <>. <a href={href(['search'], { actor: id })}>Own actions</a></>}
     </p>
   );
 }

@@ -12,7 +12,7 @@ interface NoteProps {
 
 export function Note({ icon, title, children, kind = 'quiet' }: NoteProps) {
   return (
-    <div class={`note ${kind}`} role={kind === 'problem' ? 'alert' : undefined}>
+    <div class={`note ${kind === 'problem' ? kind : ''}`} role={kind === 'problem' ? 'alert' : undefined}>
       <Icon name={icon} size={28} />
       <h2>{title}</h2>
       {children}
