@@ -13,6 +13,7 @@ const STEPS = { ...feed, ...searching, ...looks, ...explorer };
 const FLAGS = [
   '--no-sandbox', // the tests may run as root, and Chromium's sandbox does not
   '--disable-gpu',
+  '--disable-dev-shm-usage', // containers have little of it
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',

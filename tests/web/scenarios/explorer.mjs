@@ -37,8 +37,11 @@ export async function shelf(site, { credential }) {
   const stored = await page.evaluate(() => ({ local: JSON.stringify(localStorage), plugins: [...document.querySelectorAll('.graphiql-sidebar button')].map((one) => one.getAttribute('aria-label')) }));
   // The editor of headers knows the three that the server reads.
   await page.evaluate(() => globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.includes('headers')).setValue('{"X-Workspace": 5}'));
-  await page.waitForFunction(() => globalThis.__MONACO.editor.getModelMarkers({}).length > 0);
-  const markers = await page.evaluate(() => globalThis.__MONACO.editor.getModelMarkers({}).map(({ message }) => message));
+  const marked = await page.waitForFunction(() => {
+    const all = globalThis.__MONACO.editor.getModelMarkers({}).filter(({ resource }) => resource.path.includes('headers'));
+    return all.length > 0 && all.map(({ message }) => message);
+  });
+  const markers = await marked.jsonValue();
   await page.context().close();
   return { answers, markers, ...stored };
 }
