@@ -32,8 +32,8 @@ const site = {
 
   /** A page of a browser that nobody has used before. */
   async open(path = '/', { name, ...options } = {}) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Berlin', ...options });
-    context.setDefaultTimeout(15_000);
+    const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, timezoneId: 'Europe/Berlin', reducedMotion: 'reduce', ...options });
+    context.setDefaultTimeout(30_000);
     const page = await context.newPage();
     page.on('console', (message) => ['error', 'warning'].includes(message.type()) && noise.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => noise.push(`page error: ${error.stack}`));
