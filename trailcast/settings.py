@@ -329,10 +329,7 @@ class Settings(BaseSettings):
         "",
         description="Origins whose pages may call, separated by commas; `*` for any. Unset: pages of this server alone.",
     )
-    explorer: bool = Field(
-        False,
-        description="Whether browsers get GraphiQL at `/explorer` and `/graphql`. `run` switches it on where it is unset.",
-    )
+    explorer: bool = Field(False, description="Whether browsers get GraphiQL; `run` switches it on where it is unset.")
     headless: bool = Field(False, description="Whether browsers get no pages at all, neither the console nor GraphiQL.")
     introspection: bool = Field(True, description="Whether the schema may be asked for; anonymous callers too.")
 
