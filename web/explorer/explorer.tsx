@@ -40,6 +40,7 @@ function HeaderHelp() {
   return null;
 }
 
+const NOTHING = { agent: '', board: '', task: '' }; // the first question names nothing
 const first = QUESTIONS[0];
 const place = document.getElementById('root') as HTMLElement;
 place.classList.remove('graphiql-is-loading');
@@ -54,7 +55,7 @@ createRoot(place).render(
     initialHeaders={firstHeaders()}
     defaultHeaders={firstHeaders()}
     onEditHeaders={rememberHeaders}
-    defaultTabs={first ? [{ query: first.query, variables: JSON.stringify({ first: 20 }, null, 2), headers: firstHeaders() }] : []}
+    defaultTabs={first ? [{ query: first.query, variables: JSON.stringify(first.variables(NOTHING), null, 2), headers: firstHeaders() }] : []}
     defaultEditorToolsVisibility="headers"
     inputValueDeprecation
   >

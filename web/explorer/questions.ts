@@ -1,4 +1,5 @@
-/** The shelf: audit questions that run as they are. `variables` makes theirs from what the caller can see. */
+/** The shelf: audit questions that run as they are. `variables` makes theirs from what the caller can see; lists are variables, because
+ * the explorer plugin does not understand them where they stand in the text. */
 
 export interface Sample {
   agent: string;
@@ -29,8 +30,8 @@ export const QUESTIONS: readonly Question[] = [
   {
     title: 'Newest failures',
     about: 'What went wrong last, who did it, and where.',
-    query: `query NewestFailures($first: Int!) {
-  activityEvents(filter: { outcome: [FAILURE] }, first: $first) {
+    query: `query NewestFailures($outcomes: [Outcome!], $first: Int!) {
+  activityEvents(filter: { outcome: $outcomes }, first: $first) {
     totalCount { count isExact }
     nodes {
       createdAt
@@ -45,7 +46,7 @@ export const QUESTIONS: readonly Question[] = [
   }
 }
 `,
-    variables: () => ({ first: 20 }),
+    variables: () => ({ outcomes: ['FAILURE'], first: 20 }),
   },
   {
     title: 'Everything about a task',
@@ -76,8 +77,8 @@ export const QUESTIONS: readonly Question[] = [
   {
     title: 'What did this agent do in 7 days?',
     about: 'Every event of one agent, newest first, and how often it did what.',
-    query: `query WhatDidThisAgentDo($agent: ID!, $since: DateTime!) {
-  activityEvents(filter: { agentId: [$agent], since: $since }, first: 50) {
+    query: `query WhatDidThisAgentDo($agents: [ID!], $since: DateTime!) {
+  activityEvents(filter: { agentId: $agents, since: $since }, first: 50) {
     totalCount { count isExact }
     nodes {
       createdAt
@@ -90,7 +91,7 @@ export const QUESTIONS: readonly Question[] = [
     }
     pageInfo { hasNextPage endCursor }
   }
-  activityMetrics(since: $since, filter: { agentId: [$agent] }) {
+  activityMetrics(since: $since, filter: { agentId: $agents }) {
     total
     failed
     errorRatePct
@@ -98,7 +99,7 @@ export const QUESTIONS: readonly Question[] = [
   }
 }
 `,
-    variables: ({ agent }) => ({ agent, since: daysAgo(7) }),
+    variables: ({ agent }) => ({ agents: [agent], since: daysAgo(7) }),
   },
   {
     title: 'Error rate per day',

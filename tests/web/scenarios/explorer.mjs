@@ -34,6 +34,12 @@ export async function shelf(site, { credential }) {
     const stop = page.getByRole('button', { name: /Stop query/ });
     if (await stop.isVisible()) await stop.click();
   }
+  // The explorer shows the query of each tab, and understands it: what it does not, it says in the console.
+  await page.getByRole('button', { name: /GraphiQL Explorer/ }).click();
+  for (const place of titles.keys()) {
+    await page.locator('.graphiql-tab').nth(place).locator('button').first().click();
+    await page.locator('.graphiql-explorer-root').first().waitFor();
+  }
   const stored = await page.evaluate(() => ({ local: JSON.stringify(localStorage), plugins: [...document.querySelectorAll('.graphiql-sidebar button')].map((one) => one.getAttribute('aria-label')) }));
   // The editor of headers knows the three that the server reads.
   await page.evaluate(() => globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.includes('headers')).setValue('{"X-Workspace": 5}'));
