@@ -113,4 +113,9 @@ def test_long_feed_keeps_the_document_small(browser: Browser, served: Server, wo
     assert found["seen"] == served.sequences(world.token("owner"))
     assert len(found["seen"]) > 600
     assert found["most"] <= 250
+    # Far from the top: what comes meanwhile waits, and all of it is there afterwards, though not all at once in the document.
+    logged = served.log(world.token("service"), *[comment(f"meanwhile {number}") for number in range(300)])
+    after = browser("bringNew", name="long", count=300)["after"]
+    assert after == logged[::-1][: len(after)]
+    assert 50 <= len(after) <= 250
     browser("closePage", name="long")

@@ -173,13 +173,13 @@ class Feed {
 
   /** Newest first, at the top; full chunks are left as they are, so that what is on the screen is not drawn again. */
   private add(events: LineFragment[]): void {
+    if (events.length === 0) return;
     const [first, ...rest] = this.chunks.value;
-    let chunks: Chunked[];
-    if (first && first.items.length + events.length <= CHUNK * 2) chunks = [{ ...first, items: [...events, ...first.items] }, ...rest];
-    else chunks = [this.chunkOf(events), ...this.chunks.value];
-    if (chunks[0] && chunks[0].items.length >= CHUNK * 2) {
-      const [{ items, id }, ...others] = chunks as [Chunked, ...Chunked[]];
-      chunks = [this.chunkOf(items.slice(0, -CHUNK)), { id, items: items.slice(-CHUNK) }, ...others];
+    let chunks: Chunked[] = [];
+    if (first && first.items.length + events.length < CHUNK * 2) chunks = [{ ...first, items: [...events, ...first.items] }, ...rest];
+    else {
+      for (let place = 0; place < events.length; place += CHUNK) chunks.push(this.chunkOf(events.slice(place, place + CHUNK)));
+      chunks.push(...this.chunks.value);
     }
     if (chunks.length > CHUNKS_MAX) {
       chunks = chunks.slice(0, CHUNKS_MAX);
