@@ -273,9 +273,7 @@ class Settings(BaseSettings):
     )
 
     # -- the door
-    request_bytes_max: int = Field(
-        4_194_304, ge=1024, le=67_108_864, description="Largest HTTP request body, in bytes."
-    )
+    request_bytes_max: int = Field(4_194_304, ge=1024, le=67_108_864, description="Largest request body, in bytes.")
     large_bodies_bytes_max: int = Field(
         1_048_576,
         ge=65_536,

@@ -19,8 +19,8 @@ HOSTILE = """<img src="http://evil.example/a.png" onerror="document.title='owned
 """
 
 
-def comment(message: str, task: str = "alpha_task") -> dict[str, str]:
-    return {"eventType": "task.comment", "taskId": identity(task), "message": message}
+def comment(message: str) -> dict[str, str]:
+    return {"eventType": "task.comment", "taskId": identity("alpha_task2"), "message": message}
 
 
 @pytest.fixture
