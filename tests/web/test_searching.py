@@ -96,6 +96,14 @@ def test_trail_is_the_history_of_one_thing(browser: Browser, served: Server, wor
         assert any("status todo → doing" in text.replace("\n", " ") for text in shown["changes"])
 
 
+def test_long_trail_is_read_to_its_end(browser: Browser, served: Server, world: World) -> None:
+    board = {"type": "board", "id": identity("gamma")}
+    expected = served.sequences(world.token("owner"), {"entity": board})
+    assert len(expected) >= 600
+    found = browser("everythingAt", credential=world.token("owner"), place=f"#/trail/board/{board['id']}")
+    assert found["sequences"] == expected
+
+
 def test_hidden_and_absent_things_have_no_trail(browser: Browser, served: Server, world: World) -> None:
     for thing in (identity("gamma_task"), "no such thing"):
         shown = browser("everythingAt", credential=world.token("member"), place=f"#/trail/task/{thing}")

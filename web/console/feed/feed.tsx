@@ -158,7 +158,7 @@ export function FeedView() {
       {isEmpty && feed.state.value === 'loading' && <Loading rows={7} />}
       {isEmpty && feed.state.value === 'ready' && !feed.problem.value && <Empty board={board} comments={comments} />}
       {!isEmpty && <List reply={reply} />}
-      {!isEmpty && feed.hasMore.value && <More load={() => void feed.loadOlder()} isBusy={feed.state.value === 'more'} />}
+      {!isEmpty && feed.hasMore.value && <More load={() => void feed.loadOlder()} isBusy={feed.state.value === 'more'} length={feed.chunks.value.length} />}
       {!isEmpty && !feed.hasMore.value && <p class="end-of-list">This is where the log begins.</p>}
     </>
   );

@@ -140,7 +140,7 @@ function Results({ question }: { question: string }) {
       </div>
       {found.problem ? <ProblemNote problem={found.problem} again={found.again} /> : null}
       {found.hasMore && !found.problem ? (
-        <More load={found.more} isBusy={found.state === 'more'} />
+        <More load={found.more} isBusy={found.state === 'more'} length={found.chunks.length} />
       ) : (
         !found.problem && <p class="end-of-list">That is all.</p>
       )}

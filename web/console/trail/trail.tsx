@@ -90,7 +90,7 @@ function Timeline({ type, id, direction, first }: { type: string; id: string; di
   });
   let before = '';
   return (
-    <>
+    <div class="trail-main">
       <section class="timeline" aria-label="Timeline" aria-busy={found.state !== 'ready'}>
         {found.chunks.map((items, chunk) => {
           const outer = before;
@@ -111,8 +111,9 @@ function Timeline({ type, id, direction, first }: { type: string; id: string; di
         })}
       </section>
       {found.problem ? <ProblemNote problem={found.problem} again={found.again} /> : null}
-      {found.hasMore && !found.problem && <More load={found.more} isBusy={found.state === 'more'} />}
-    </>
+      {found.hasMore && !found.problem && <More load={found.more} isBusy={found.state === 'more'} length={found.chunks.length} />}
+      {found.state === 'ready' && !found.hasMore && !found.problem && <p class="end-of-list">That is all.</p>}
+    </div>
   );
 }
 

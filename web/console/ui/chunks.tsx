@@ -31,8 +31,15 @@ export function Chunk({ children }: { children: () => ComponentChildren }) {
   );
 }
 
+interface MoreProps {
+  load: () => void;
+  isBusy: boolean;
+  /** How long the list is. An observer tells of changes only: after each page a new one looks whether the end is still near. */
+  length: number;
+}
+
 /** Stands at the end of a list and asks for more when it comes near. */
-export function More({ load, isBusy }: { load: () => void; isBusy: boolean }) {
+export function More({ load, isBusy, length }: MoreProps) {
   const place = useRef<HTMLDivElement>(null);
   const latest = useRef(load);
   latest.current = load;
@@ -40,7 +47,7 @@ export function More({ load, isBusy }: { load: () => void; isBusy: boolean }) {
     const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && latest.current(), { rootMargin: '800px 0px' });
     if (place.current && !isBusy) observer.observe(place.current);
     return () => observer.disconnect();
-  }, [isBusy]);
+  }, [isBusy, length]);
   return (
     <div ref={place} class="more">
       <button type="button" class="button quiet" onClick={load} disabled={isBusy}>
