@@ -229,7 +229,7 @@ async def test_a_connection_that_is_dead_and_does_not_say_so_is_found_by_the_hea
 
 
 async def test_heartbeats_that_are_answered_change_nothing(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bell, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(bell, "HEARTBEAT_S", 0.2)
     async with station.bell() as one:
         session = one._session
         assert session is not None

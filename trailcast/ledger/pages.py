@@ -40,7 +40,7 @@ from trailcast.records import EventFilter, EventRecord, OrderDirection, PageRequ
 
 # How far the log is walked for each row that is wanted: boards that hold a thirtieth of it fill a page on the way. Comments are
 # found by their type, so that a longer stretch costs no more.
-WALKED_PER_ROW, WALKED_PER_COMMENT = 32, 128
+WALKED_PER_ROW, WALKED_PER_COMMENT = 32, 64
 
 
 def rows_for(scope: Scope, wanted: EventFilter, selection: Selection, event: Any = Event) -> EventRows:
