@@ -115,6 +115,8 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*args, **kwargs)
         self._kept = kept or Kept(KEPT_FIELDS_OF_OTHERS)
         self._conditions = conditions_of(self.variable_values.coerced)
+        # What a resolver's `info` can reach. The executor is among it until it has run, so that nothing outlives its operation.
+        self.operation_extensions = {KEPT: self._kept, EXECUTOR: self}
         self._is_bare = not (self.middleware_manager and self.middleware_manager.middlewares)
 
     async def run(self) -> ExecutionResult:
@@ -130,6 +132,8 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
         except GraphQLError as error:
             self.collected_errors.add(error, None)
             data = None
+        finally:
+            self.operation_extensions = {}
         return ExecutionResult(data, self.collected_errors.errors or None)  # type: ignore[arg-type]
 
     def _collect_root(self, kind: GraphQLObjectType) -> tuple[dict[str, list[FieldDetails]], int]:
@@ -137,12 +141,6 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             self.schema, self.fragments, self.variable_values, kind, self.operation, self.hide_suggestions
         )
         return found.grouped_field_set, len(found.grouped_field_set)
-
-    def build_resolve_info(self, *arguments: Any) -> Any:
-        """What a resolver is told, and with it this executor and what is kept. The executor itself never refers to it, so nothing
-        outlives its operation."""
-        info = super().build_resolve_info(*arguments)
-        return info._replace(operation_extensions={KEPT: self._kept, EXECUTOR: self})  # type: ignore[call-arg]
 
     def complete_object_value(
         self, return_type: GraphQLObjectType, details: Any, info: Any, path: Any, result: Any, position: Any
