@@ -113,7 +113,7 @@ class Database:
                 yield lane.connection
 
     async def fetch(
-        self, workspace_id: UUID, text: str, values: Sequence[Any], plan: Plan = Plan.BY_VALUE
+        self, workspace_id: UUID, text: str, values: Sequence[Any], plan: Plan = Plan.AS_IT_LIKES
     ) -> list[asyncpg.Record]:
         """The rows of one statement that is run again and again, on a connection that shows this workspace. Raises Unavailable.
 

@@ -32,18 +32,19 @@ Prepared: TypeAlias = "asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]"
 
 
 class Plan(Enum):
-    """How PostgreSQL plans prepared statements: once for all values, or as it finds best. Left to itself it holds an estimate for an
-    average value against one for those at hand, and plans anew each time for what would be the same plan."""
+    """How PostgreSQL plans prepared statements: once for all values; anew for those at hand, where it would otherwise walk a
+    busy board for a word because an average board has few events; or as it finds best."""
 
     ONCE = "force_generic_plan"
-    BY_VALUE = "auto"
+    BY_VALUE = "force_custom_plan"
+    AS_IT_LIKES = "auto"
 
 
 class About(NamedTuple):
     """What a connection was told: the UUID of the workspace that it shows, as text, or nothing for none; and how to plan."""
 
     workspace: str
-    plan: Plan = Plan.BY_VALUE
+    plan: Plan = Plan.AS_IT_LIKES
 
 
 class Lane:

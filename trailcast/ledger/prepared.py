@@ -86,7 +86,7 @@ class Prepared(NamedTuple):
     text: str
     finds: tuple[Find, ...]
     reader: Any = None
-    plan: Plan = Plan.BY_VALUE
+    plan: Plan = Plan.AS_IT_LIKES
 
     def values(self, asked: Any) -> list[Any]:
         """As the driver takes them."""
