@@ -1,8 +1,6 @@
-"""How an answer is encoded, and which media type it has: GraphQL over HTTP's own where asked for, plain JSON otherwise."""
+"""Which media type an answer has: GraphQL over HTTP's own where asked for, plain JSON otherwise."""
 
 from functools import lru_cache
-
-import orjson
 
 RESPONSE_MEDIA = "application/graphql-response+json"
 JSON_MEDIA = "application/json"
@@ -28,11 +26,6 @@ def is_json(content_type: str) -> bool:
     media, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
     charsets = [parameter.partition("=")[2].strip('"') for parameter in parameters if parameter.startswith("charset=")]
     return media == JSON_MEDIA and all(charset in {"utf-8", "utf8"} for charset in charsets)
-
-
-def json_text(data: object) -> str:
-    """JSON, as text."""
-    return orjson.dumps(data).decode()
 
 
 def _quality(parameters: list[str]) -> float:

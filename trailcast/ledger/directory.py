@@ -5,7 +5,7 @@ users. Absent and hidden
 answer alike. Writes are in `trailcast.ledger.sync`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -136,10 +136,6 @@ def _part(kind: str, model: Any, name: Any, extra: Any | None = None, board_id: 
         (cast(null(), Uuid) if board_id is None else board_id).label("board_id"),
         model.is_deleted.label("is_deleted"),
     )
-
-
-def _in(model: Any, workspace_id: UUID, ids: Iterable[UUID]) -> ColumnElement[bool]:
-    return and_(model.workspace_id == workspace_id, model.id.in_(ids))
 
 
 def _same(board: Any, entry: Any) -> ColumnElement[bool]:

@@ -1,8 +1,9 @@
 /** The feed as a view: what happens, newest first, as it happens. */
 import { useEffect, useState } from 'preact/hooks';
 import type { LineFragment } from '../api/operations';
-import { go, href, route, withParams } from '../state/route';
+import { href, route, withParams } from '../state/route';
 import { me, writableBoards } from '../state/session';
+import { BoardSelect } from '../ui/boards';
 import { Chunk, More } from '../ui/chunks';
 import { Icon } from '../ui/icons';
 import { Loading, Note, ProblemNote } from '../ui/states';
@@ -91,17 +92,7 @@ function Filters({ board, comments }: { board: string | null; comments: boolean 
           </a>
         ))}
       </div>
-      <label class="select">
-        <span class="hidden">Board</span>
-        <select value={board ?? ''} onChange={({ currentTarget }) => go(withParams({ board: currentTarget.value || null }))}>
-          <option value="">All boards</option>
-          {me.value?.boards.map(({ board: { id, name } }) => (
-            <option key={id} value={id}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
+      <BoardSelect board={board} />
     </div>
   );
 }

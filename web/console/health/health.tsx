@@ -5,7 +5,8 @@ import { zone } from '../state/clock';
 import { remember } from '../state/names';
 import { useAnswer } from '../state/pages';
 import { go, href, route, withParams } from '../state/route';
-import { ask, me } from '../state/session';
+import { ask } from '../state/session';
+import { BoardSelect } from '../ui/boards';
 import { Loading, Note, ProblemNote } from '../ui/states';
 import { percent } from '../ui/words';
 import { Chart } from './chart';
@@ -24,17 +25,7 @@ function Filters({ span, board }: { span: Span; board: string | null }) {
           </a>
         ))}
       </div>
-      <label class="select">
-        <span class="hidden">Board</span>
-        <select value={board ?? ''} onChange={({ currentTarget }) => go(withParams({ board: currentTarget.value || null }))}>
-          <option value="">All boards</option>
-          {me.value?.boards.map(({ board: { id, name } }) => (
-            <option key={id} value={id}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
+      <BoardSelect board={board} />
     </div>
   );
 }
