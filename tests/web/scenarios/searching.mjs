@@ -1,6 +1,8 @@
 // Search, an event, the trail, health, export.
 import { readFile } from 'node:fs/promises';
 
+const PAGE = 50; // items that a list shows at first
+
 async function results(site, page) {
   await page.locator('.loading').waitFor({ state: 'detached' });
   await page.locator('article, .note').first().waitFor();
@@ -11,7 +13,12 @@ async function results(site, page) {
 /** Until the list is the one of this number of events: the counts come by themselves. */
 async function settled(site, page, total) {
   await page.waitForFunction((expected) => document.querySelector('.total')?.textContent === expected, total);
-  await page.waitForFunction(() => !document.querySelector('.loading'));
+  // The list comes by itself too, and shows the former one until it is there.
+  await page.waitForFunction(
+    (count) =>
+      !document.querySelector('.loading, [role="feed"][aria-busy="true"]') && document.querySelectorAll('article').length === count,
+    Math.min(Number.parseInt(total.replaceAll(',', ''), 10), PAGE),
+  );
   return results(site, page);
 }
 
