@@ -8,10 +8,13 @@ of such values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from graphql import (
+    GraphQLArgument,
     GraphQLBoolean,
     GraphQLError,
     GraphQLID,
@@ -40,7 +43,7 @@ INPUT_TYPES_KEPT_MAX = 1000
 
 # Values of just this class are what graphql-core makes of them.
 _UNCHANGED: Mapping[object, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
-_IMMUTABLE = (str, int, float, bool, type(None))
+IMMUTABLE = (str, int, float, bool, type(None), datetime, Enum)
 
 
 class Surprise(Exception):
@@ -95,13 +98,13 @@ def _declared(
     if isinstance(signature, GraphQLError):
         raise signature
     _, coerce = _coercer(signature.type)
-    return signature, coerce, _default_of(signature)
+    return signature, coerce, default_of(signature)
 
 
-def _default_of(declared: GraphQLVariableSignature | GraphQLInputField) -> object:
-    """What stands for a value that is not given, or Undefined."""
+def default_of(declared: GraphQLVariableSignature | GraphQLInputField | GraphQLArgument) -> object:
+    """What stands for a value that is not given, or Undefined. Raises Surprise."""
     default = coerce_default_value(declared)
-    if default is not Undefined and not isinstance(default, _IMMUTABLE):
+    if default is not Undefined and not isinstance(default, IMMUTABLE):
         raise Surprise  # it would be one and the same for all requests
     return default
 
@@ -160,7 +163,7 @@ def _object_coercer(kind: GraphQLInputObjectType) -> Coerce:
     for name, field in kind.fields.items():
         out_name = field.out_name or name
         fields[name] = (out_name, *_coercer(field.type))
-        if (default := _default_of(field)) is not Undefined:
+        if (default := default_of(field)) is not Undefined:
             defaults[out_name] = default
     make = kind.out_type
 

@@ -19,7 +19,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 from strawberry.types.lazy_type import LazyType
 
-from schema.execution.compiled import DEFINITION
+from schema.execution.functions import DEFINITION
 
 Convert: TypeAlias = Callable[[Any], Any]
 Resolve: TypeAlias = Callable[..., Any]

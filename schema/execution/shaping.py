@@ -20,7 +20,8 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails
 from strawberry.types.field import StrawberryField
 
-from schema.execution.compiled import DEFINITION, CompilingExecutor, NotCompiled
+from schema.execution.compiled import CompilingExecutor
+from schema.execution.functions import DEFINITION, NotCompiled
 from trailcast.ledger.json_rows import Field, Shape, is_writable
 
 ITEMS = ("nodes", "edges")

@@ -35,7 +35,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
 from schema.build import build
-from schema.execution import compiled
+from schema.execution import functions
 from schema.execution.compiled import CompilingExecutor, Kept
 from schema.execution.following import _recipe
 from schema.limits import Limits
@@ -303,7 +303,7 @@ class Counting(CompilingExecutor):
 def test_a_page_is_one_field_to_graphql_core(core: GraphQLSchema, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Counting, "resolved", 0)
     kept, document, context = Kept(10_000), parse(PAGE), Values(core, 4, 0.0)
-    for yes, made in ((True, 1), (True, 1), (False, 2), (True, 2)):
+    for yes, made in ((True, 2), (True, 2), (False, 4), (True, 4)):  # how it is called, and the function
         result = answer(Counting, core, document, None, context, {"yes": yes}, kept=kept)
         edges = (result.data or {})["activityEvents"]["edges"]
         assert (len(edges), ["more" in edge["node"] for edge in edges], kept.made) == (3, [yes] * 3, made)
@@ -327,8 +327,8 @@ def test_what_is_kept_is_bounded(core: GraphQLSchema, monkeypatch: pytest.Monkey
     kept, document, context = Kept(40), parse(PAGE), Values(core, 1, 0.0)
     for yes in (True, False, True):
         answer(CompilingExecutor, core, document, None, context, {"yes": yes}, kept=kept)
-    assert (kept.made, len(kept._values)) == (3, 1)
-    monkeypatch.setattr(compiled, "FUNCTION_FIELDS_MAX", 3)
+    assert (kept.made, len(kept._values)) == (6, 1)
+    monkeypatch.setattr(functions, "FUNCTION_FIELDS_MAX", 3)
     monkeypatch.setattr(Counting, "resolved", 0)
     short = parse("{ boards { pageInfo { endCursor } nodes { id name isDeleted } } }")
     given_: Any = (core, short, None, context)
@@ -350,7 +350,7 @@ def test_deliveries_are_completed_by_the_same_functions() -> None:
             event = records.EventRecord(UUID(int=1), number, "", message="said")
             result = execute_subscription_event(recipe._executor.build_per_event_executor(event))
             assert result == ExecutionResult({"activityLogged": {"message": "said", "sequence": str(number)}}, None)
-    assert operation.kept.made == before + 1
+    assert operation.kept.made == before + 2
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -359,7 +359,7 @@ async def test_a_second_request_of_a_document_works_nothing_out(read: Reading) -
     [operation] = build(Limits.of(settings), introspection=settings.introspection).documents.read(PAGE).operations
     answers = [(await read.data(PAGE, {"yes": True}), operation.kept.made) for _ in range(2)]
     assert answers[0] == answers[1]
-    assert answers[0][1] == 3  # what the root selects, the function, and what is read of the database
+    assert answers[0][1] == 4  # what the root selects, how it is called, the function, and what is read of the database
 
 
 @settings(max_examples=EXAMPLES_MAX, deadline=None, phases=[Phase.reuse, Phase.generate])

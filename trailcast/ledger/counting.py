@@ -136,7 +136,9 @@ def _find_sources(question: Question) -> tuple[Source, ...]:
     dimensions = tuple([dimension for dimension, _ in question.breakdowns])
     whole = (Source(EVENTS, question.outcomes, dimensions, bounds is not None),)
     since = wanted.since
-    if since is None or (wanted.until or question.now) - since < ROLLED_FROM or not is_rolled_up(wanted):
+    # An agent has few events: of its short times nothing is counted beforehand.
+    rolled_from = ROLLED_FROM if wanted.agent_id is None else ROLLED_FROM_FOR_ACTORS
+    if since is None or (wanted.until or question.now) - since < rolled_from or not is_rolled_up(wanted):
         return whole
     allowed = counted_kinds(question.scope)
     made: dict[tuple[Kinds, bool], tuple[Source, Span]] = {}
