@@ -10,10 +10,11 @@ answers are shared.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BindParameter, ColumnElement, Text, Uuid, and_, any_, bindparam, false, not_, or_
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, any_, bindparam, false, not_, or_
 from sqlalchemy.types import TypeEngine
 
 from models import Board, Event, Rollup
@@ -30,12 +31,17 @@ class RollupKind(Enum):
     ACTOR = "ACTOR"  # one actor that is no agent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoardSet:
     """Some boards of one workspace, or all that it has and will have."""
 
     all: bool = False
     ids: frozenset[UUID] = frozenset()
+
+    @cached_property
+    def as_text(self) -> str:
+        """The ids as PostgreSQL writes an array. Sent so, they are made once and not for each statement."""
+        return f"{{{','.join(map(str, self.ids))}}}"
 
     def __contains__(self, board_id: object) -> bool:
         return self.all or board_id in self.ids
@@ -59,10 +65,10 @@ class Scope:
 
 # Makes the parameter of a statement that has this value. A statement that is made once for many values (`trailcast.ledger.prepared`)
 # knows its parameters by these names.
-Bind: TypeAlias = Callable[[str, Any, TypeEngine[Any]], BindParameter[Any]]
+Bind: TypeAlias = Callable[[str, Any, TypeEngine[Any]], ColumnElement[Any]]
 
 
-def by_value(_name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
+def by_value(_name: str, value: Any, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     """A parameter of a statement that is run with this value only."""
     return bindparam(None, value, type_=kind)
 

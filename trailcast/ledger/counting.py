@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    BindParameter,
     ColumnElement,
     DateTime,
     Integer,
@@ -254,7 +253,7 @@ def _rolled_rows(number: int, source: Source, question: Question, pieces: Pieces
     yield pieces.write(quarters.where(*within))
 
 
-def _bind_span(number: int, name: str, question: Question, pieces: Pieces, kind: Any) -> BindParameter[Any]:
+def _bind_span(number: int, name: str, question: Question, pieces: Pieces, kind: Any) -> ColumnElement[Any]:
     find: Find = lambda asked: getattr(asked.spans[number], name)  # noqa: E731 - it has no name but that of the parameter
     return pieces.bind(pieces.find(f"{name}_{number}", find), find(question), kind)
 

@@ -55,9 +55,9 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPage:
-    """A page whose items are finished: a JSON list, as one text."""
+    """A page whose items are finished: a JSON list, in UTF-8."""
 
-    items: str
+    items: bytes
     page_info: PageInfo
 
 

@@ -12,7 +12,6 @@ The limit stands in the statement itself: where the planner does not know how fe
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Column,
     ColumnElement,
@@ -30,12 +29,12 @@ from sqlalchemy.sql import visitors
 
 from models import Event, Head
 from models.base import AnySelect
-from trailcast.access.scope import Scope, form_of_scope, is_of_some_boards
+from trailcast.access.scope import Bind, Scope, form_of_scope, is_of_some_boards
 from trailcast.ledger.columns import EventRows, Selection, comment_rows
 from trailcast.ledger.filters import LIST_FIELDS, conditions, form_of_filter, is_of_whole_boards, narrowed
 from trailcast.ledger.json_rows import Shape, select_written
 from trailcast.ledger.lanes import Plan
-from trailcast.ledger.prepared import Asked, Forms, by_name
+from trailcast.ledger.prepared import Asked, Forms, boards_of, by_name, by_name_once
 from trailcast.records import EventFilter, EventRecord, OrderDirection, PageRequest
 
 # How far the log is walked for each row that is wanted: boards that hold a thirtieth of it fill a page on the way. Comments are
@@ -68,26 +67,28 @@ def _make_page(asked: Asked, selection: Selection) -> tuple[AnySelect, EventRows
 
 
 def _make_written_page(asked: Asked, shape: Shape) -> tuple[AnySelect, None]:
-    page = _page(asked, select_written(Event, asked.scope, shape, by_name))
-    written = select_written(page, asked.scope, shape, by_name).order_by(_order(page, asked.request))
+    bind = _bind_for(asked)
+    page = _page(asked, select_written(Event, asked.scope, shape, bind))
+    written = select_written(page, asked.scope, shape, bind).order_by(_order(page, asked.request))
     return _as_one_row(written, asked.request), None
 
 
 def _as_one_row(written: AnySelect, request: PageRequest) -> AnySelect:
-    """The sequences in the order in which they were read, how many of them have a text, and the texts of the page's own, as one: a
-    value is much cheaper to take over than a row."""
+    """How many rows were read, how many of them have a text, where the page begins and ends, and the texts of its own as one list, in
+    bytes: a value is cheaper to take over than rows, and bytes than a text, which would be decoded and encoded again."""
     rows = written.subquery("rows")
     numbered = select(rows, func.row_number().over().label("number")).subquery("numbered")
-    sequences: Any = func.array_agg(numbered.c.sequence)
+    is_its_own = numbered.c.number <= literal_column(str(request.limit))
     texts: Any = func.string_agg(numbered.c.written, literal_column("','"))
     if request.backward:
-        # Both say so: PostgreSQL would sort for the one, and hand what it has sorted to the other as well.
-        sequences = sequences.aggregate_order_by(numbered.c.number.asc())
         texts = texts.aggregate_order_by(numbered.c.number.desc())
+    items = literal_column("'['").op("||")(texts.filter(is_its_own)).op("||")(literal_column("']'"))
+    ends = [end(numbered.c.sequence).filter(is_its_own) for end in (func.min, func.max)]
     return select(
-        sequences,
+        func.count(),
         func.count(numbered.c.written),
-        texts.filter(numbered.c.number <= literal_column(str(request.limit))),
+        *(ends if request.direction is OrderDirection.ASC else reversed(ends)),
+        func.convert_to(items, literal_column("'UTF8'")),
     )
 
 
@@ -106,7 +107,7 @@ def _plan_of(asked: Asked) -> Plan:
     the log is bounded. Elsewhere it depends on the values: on how many they are, how frequent, how long ago."""
     scope, wanted = asked.scope, asked.wanted
     if is_of_some_boards(scope):
-        return Plan.ONCE if is_of_whole_boards(wanted) and not asked.request.offset else Plan.BY_VALUE
+        return Plan.ONCE if _is_of_boards(asked) else Plan.BY_VALUE
     given = [values for name in LIST_FIELDS if (values := getattr(wanted, name)) is not None]
     is_narrow = len(given) + (wanted.entity is not None) + (scope.agent_id is not None) <= 1
     others = (wanted.event_type_prefix, wanted.correlation_id, wanted.text, wanted.since, wanted.until)
@@ -122,13 +123,22 @@ def _page(asked: Asked, shown: AnySelect) -> Any:
     """The events of a page, and one more, with the columns that are used of them where they are `shown`. What else is shown is joined
     to these: a join in the same SELECT would have the planner weigh sorting what it has joined against reading in order."""
     scope, wanted, request = asked
-    query = select(*_columns_in(shown)).where(*conditions(scope, wanted, by_name), *_bounds(request))
-    if is_of_some_boards(scope) and is_of_whole_boards(wanted) and not request.offset:
+    query = select(*_columns_in(shown)).where(*conditions(scope, wanted, _bind_for(asked)), *_bounds(request))
+    if _is_of_boards(asked):
         return aliased(Event, _page_of_boards(query, asked), name="page")
     query = query.order_by(_order(Event, request)).limit(_rows(request))
     if request.offset:
         query = query.offset(by_name("offset", request.offset, BigInteger()))
     return aliased(Event, query.subquery("page"), name="page")
+
+
+def _is_of_boards(asked: Asked) -> bool:
+    """Whether the page is a member's, of all that its boards hold."""
+    return is_of_some_boards(asked.scope) and is_of_whole_boards(asked.wanted) and not asked.request.offset
+
+
+def _bind_for(asked: Asked) -> Bind:
+    return by_name_once if _is_of_boards(asked) else by_name
 
 
 def _columns_in(query: AnySelect) -> list[Any]:
@@ -151,10 +161,7 @@ def _newest_of_boards(asked: Asked) -> AnySelect:
     """The sequences among which those of the page are: as many as it has of each board, and of the caller's own. Narrower than what
     may be seen, and only ever a part of a statement that asks for that as well."""
     scope, wanted, request = asked
-    boards = func.unnest(by_name("readable_boards", list(scope.boards.ids), ARRAY(Uuid()))).table_valued(
-        "id", name="readable"
-    )
-    readable = boards.render_derived()
+    readable = boards_of(scope.boards.ids).table_valued("id", name="readable").render_derived()
 
     def first(whose: ColumnElement[bool]) -> AnySelect:
         return (

@@ -7,7 +7,7 @@ that any other statement is made of, the scoping predicate above all, and only w
 import re
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.types import TypeEngine
 
@@ -31,7 +31,7 @@ class Pieces:
         self._finds[name] = find
         return name
 
-    def bind(self, name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    def bind(self, name: str, value: Any, kind: TypeEngine[Any]) -> ColumnElement[Any]:
         """A parameter of a query."""
         if name not in self._finds:
             raise LookupError(name)

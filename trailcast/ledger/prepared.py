@@ -8,16 +8,18 @@ a parameter that means something else than its name says would be a defect, and 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
 
 import asyncpg
-from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from models.base import AnySelect
-from trailcast.access.scope import Scope
+from trailcast.access.scope import BoardSet, Scope
 from trailcast.ledger.database import Database
 from trailcast.ledger.filters import AFTER_PREFIX, LIST_FIELDS
 from trailcast.ledger.lanes import Plan
@@ -57,6 +59,7 @@ FIND: dict[str, Find] = {
     "own_agent_id": lambda asked: asked.scope.agent_id,
     "own_user_id": lambda asked: asked.scope.user_id,
     "readable_boards": lambda asked: list(asked.scope.boards.ids),
+    "boards_as_text": lambda asked: asked.scope.boards.as_text,
     "prefix_category": lambda asked: asked.wanted.event_type_prefix[:-1],
     "prefix": lambda asked: asked.wanted.event_type_prefix,
     "prefix_end": lambda asked: asked.wanted.event_type_prefix + AFTER_PREFIX,
@@ -73,11 +76,24 @@ for _name in LIST_FIELDS:
     FIND |= _list_of(_name)
 
 
-def by_name(name: str, value: Any, kind: TypeEngine[Any]) -> BindParameter[Any]:
+def by_name(name: str, value: Any, kind: TypeEngine[Any]) -> ColumnElement[Any]:
     """A parameter whose value is found anew each time the statement is run."""
     if name not in FIND:
         raise LookupError(name)
     return bindparam(name, value, type_=kind)
+
+
+def by_name_once(name: str, value: Any, kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """The same for a statement that is planned once. The boards of a scope are a set there, which rows are looked up in: behind one
+    plan for all values PostgreSQL would compare each row with each board."""
+    return select(boards_of(value)).scalar_subquery() if name == "readable_boards" else by_name(name, value, kind)
+
+
+def boards_of(ids: Collection[UUID]) -> FunctionElement[UUID]:
+    """These boards, which are those of the scope that is asked for, as rows. Of forty, the driver would take longer to write each than
+    PostgreSQL takes to read them all."""
+    text = by_name("boards_as_text", BoardSet(ids=frozenset(ids)).as_text, Text())
+    return func.unnest(cast(cast(text, Text()), ARRAY(Uuid())))
 
 
 class Prepared(NamedTuple):

@@ -8,7 +8,6 @@ that a page costs what its rows cost, wherever it lies.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
@@ -48,9 +47,13 @@ async def read_page(
     asked = Asked(scope, wanted, request)
     statement = PAGES.find((selection, form_of_page(asked)), asked, selection)
     found = await statement.fetch(database, asked)
-    more, rows = _cut(found, request)
+    more = len(found) > request.limit
+    rows = found[: request.limit] if more else found
+    if request.backward:
+        rows.reverse()
     edges = [Edge(event.cursor, event) for event in (statement.reader.read(scope, row) for row in rows)]
-    return Page(edges, _page_info(scope, request, [row[0] for row in rows], more=more))
+    ends = (rows[0][0], rows[-1][0]) if rows else None
+    return Page(edges, _page_info(scope, request, ends, more=more))
 
 
 async def write_page(
@@ -59,31 +62,20 @@ async def write_page(
     """The same page, its items written by PostgreSQL in this shape; None where only Python can make them. Raises Unavailable."""
     asked = Asked(scope, wanted, request)
     statement = WRITTEN_PAGES.find((shape, form_of_page(asked)), asked, shape)
-    found = await statement.fetch(database, asked)
-    sequences, written, text = found[0]
-    if sequences is None:
-        return WrittenPage("[]", _page_info(scope, request, [], more=False))
-    if written != len(sequences):
+    [(read, written, first, last, items)] = await statement.fetch(database, asked)
+    if written != read:
         return None  # what must be there is not, which is said where records are completed
-    more, sequences = _cut(sequences, request)
-    return WrittenPage(f"[{text}]", _page_info(scope, request, sequences, more=more))
+    ends = (first, last) if read else None
+    return WrittenPage(items or b"[]", _page_info(scope, request, ends, more=read > request.limit))
 
 
-def _cut(found: list[Any], request: PageRequest) -> tuple[bool, list[Any]]:
-    """Whether there are more than the page has, and its rows in their order."""
-    more = len(found) > request.limit
-    rows = found[: request.limit] if more else found
-    if request.backward:
-        rows.reverse()
-    return more, rows
-
-
-def _page_info(scope: Scope, request: PageRequest, sequences: list[int], *, more: bool) -> PageInfo:
+def _page_info(scope: Scope, request: PageRequest, ends: tuple[int, int] | None, *, more: bool) -> PageInfo:
+    """`ends` are the sequences of the first event of the page and of its last, None for an empty one."""
     return PageInfo(
         has_next_page=request.before is not None if request.backward else more,
         has_previous_page=more if request.backward else request.after is not None or request.offset > 0,
-        start_cursor=encode_sequence(scope.workspace_id, sequences[0]) if sequences else None,
-        end_cursor=encode_sequence(scope.workspace_id, sequences[-1]) if sequences else None,
+        start_cursor=encode_sequence(scope.workspace_id, ends[0]) if ends else None,
+        end_cursor=encode_sequence(scope.workspace_id, ends[1]) if ends else None,
     )
 
 
