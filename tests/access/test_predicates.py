@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import Uuid, and_, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Event
 from tests.access.conftest import Asking
-from trailcast.access.scope import BoardSet, Scope, admits, visible_to
+from trailcast.access.scope import BoardSet, Scope, admits, is_of_some_boards, not_counted_for, visible_on, visible_to
 from trailcast.ledger.columns import EVERYTHING, EventRows
 from trailcast.ledger.filters import conditions, matches
 from trailcast.live.audiences import Audience, addresses_of
@@ -183,6 +183,15 @@ async def test_what_sql_shows_a_scope_is_what_a_delivery_admits(tell: Asking) ->
             admitted = [event for event in events if admits(scope, event)]
             assert {(row[0], row[1]) for row in shown} == places(admitted), scope
             assert all(is_looked_for(Audience(scope, EventFilter()), event) for event in admitted), scope
+            if is_of_some_boards(scope):
+                parts = [visible_on(scope, literal(board, Uuid())) for board in scope.boards.ids]
+                elsewhere = and_(visible_to(scope), not_counted_for(scope))
+                found = [
+                    (row[0], row[1])
+                    for part in (*parts, elsewhere)
+                    for row in await connection.execute(select(Event.workspace_id, Event.sequence).where(ours, part))
+                ]
+                assert sorted(found) == sorted(places(admitted)), scope  # each in one part
 
 
 async def test_each_field_of_a_filter_means_the_same_to_sql_and_to_a_delivery(tell: Asking) -> None:

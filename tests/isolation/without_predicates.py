@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event, true
+from sqlalchemy import event, false, true
 
 from trailcast.access.scope import RollupKind
 from trailcast.ledger import counting, directory, filters, pages
@@ -41,6 +41,8 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "visible_to", lambda _scope, _bind: true())
         patch.setattr(filters, "counted_for", lambda _scope, _bind: true())
+        patch.setattr(pages, "visible_on", lambda _scope, _board, _bind: true())
+        patch.setattr(pages, "not_counted_for", lambda _scope, _bind: false())
         patch.setattr(counting, "counted_kinds", lambda _scope: frozenset(RollupKind))
         patch.setattr(hub, "admits", lambda _scope, _event: True)
         patch.setattr(subscription, "admits", lambda _scope, _event: True)

@@ -346,3 +346,10 @@ async def test_scope_alone_never_reads_the_whole_table(planner: Planner, caller:
         assert indexes <= plan.indexes
         assert "Seq Scan" not in plan.steps
         assert caller != "agent" or ("Sort" not in plan.steps and plan.indexes >= indexes)
+
+
+async def test_what_a_member_sees_is_counted_along_its_boards(planner: Planner) -> None:
+    """Not along the log, which holds many more events than its boards."""
+    for plan in await planner.plans(COUNT, caller="member"):
+        assert plan.indexes == {OF.format("board_id"), OF.format("user_id")}
+        assert plan.steps.isdisjoint({"Seq Scan", "Sort"})

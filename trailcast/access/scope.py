@@ -104,7 +104,23 @@ def form_of_scope(scope: Scope) -> tuple[bool, bool, bool, bool, bool]:
 
 def is_of_some_boards(scope: Scope) -> bool:
     """Whether what this scope sees are some boards by name, and what is its own: the one kind that no index has in order."""
-    return not scope.everything and scope.user_id is not None and not scope.boards.all and bool(scope.boards.ids)
+    boards = scope.boards
+    return (
+        not scope.everything
+        and scope.agent_id is None
+        and scope.user_id is not None
+        and not boards.all
+        and bool(boards.ids)
+    )
+
+
+def visible_on(scope: Scope, board_id: ColumnElement[UUID], bind: Bind = by_value) -> ColumnElement[bool]:
+    """Of what `visible_to` lets pass to a scope of some boards, the events of one board, which must be one of these. Together with
+    `not_counted_for` it is all of it, each event once, and every part is read from one index."""
+    return and_(
+        Event.workspace_id == bind("workspace_id", scope.workspace_id, Uuid()),
+        Event.board_id == board_id,
+    )
 
 
 def admits(scope: Scope, event: EventRecord) -> bool:
