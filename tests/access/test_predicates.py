@@ -16,7 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Event
 from tests.access.conftest import Asking
-from trailcast.access.scope import BoardSet, Scope, admits, is_of_some_boards, not_counted_for, visible_on, visible_to
+from trailcast.access.scope import (
+    BoardSet,
+    Scope,
+    admits,
+    is_of_some_boards,
+    not_counted_for,
+    reach,
+    visible_on,
+    visible_to,
+)
 from trailcast.ledger.columns import EVERYTHING, EventRows
 from trailcast.ledger.filters import conditions, matches
 from trailcast.live.audiences import Audience, addresses_of
@@ -183,6 +192,11 @@ async def test_what_sql_shows_a_scope_is_what_a_delivery_admits(tell: Asking) ->
             admitted = [event for event in events if admits(scope, event)]
             assert {(row[0], row[1]) for row in shown} == places(admitted), scope
             assert all(is_looked_for(Audience(scope, EventFilter()), event) for event in admitted), scope
+            for asked in (BOARDS[:1], BOARDS[1:2], BOARDS):
+                within = and_(visible_to(reach(scope, asked)), Event.board_id.in_(asked))
+                shown = await connection.execute(select(Event.workspace_id, Event.sequence).where(ours, within))
+                of_these = [event for event in admitted if event.board_id in asked]
+                assert {(row[0], row[1]) for row in shown} == places(of_these), (scope, asked)
             if is_of_some_boards(scope):
                 parts = [visible_on(scope, literal(board, Uuid())) for board in scope.boards.ids]
                 elsewhere = and_(visible_to(scope), not_counted_for(scope))

@@ -289,7 +289,7 @@ COMMENTS = "query($board: ID, $task: ID) { taskComments(boardId: $board, taskId:
     ("variables", "indexes"),
     [
         ({}, {OF.format("event_type")}),
-        ({"board": BOARD}, {"events_comments_board_idx"}),
+        ({"board": BOARD}, {OF.format("board_id_event_type")}),
         ({"task": TASK}, {"events_comments_task_idx"}),
     ],
     ids=["all", "board", "task"],

@@ -7,8 +7,8 @@ loads it anew when the workspace's access version moves. Equal scopes see equal 
 answers are shared.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -121,6 +121,14 @@ def visible_on(scope: Scope, board_id: ColumnElement[UUID], bind: Bind = by_valu
         Event.workspace_id == bind("workspace_id", scope.workspace_id, Uuid()),
         Event.board_id == board_id,
     )
+
+
+def reach(scope: Scope, board_ids: Collection[UUID] | None) -> Scope:
+    """What of a scope is left where only events of these boards are asked for: of boards that it does not read, what is its own. Lets
+    the same of their events pass as the scope does, and tells PostgreSQL not to look for them among all events of those boards."""
+    if board_ids is None or not is_of_some_boards(scope) or not scope.boards.ids.isdisjoint(board_ids):
+        return scope
+    return replace(scope, boards=BoardSet())
 
 
 def admits(scope: Scope, event: EventRecord) -> bool:

@@ -55,7 +55,7 @@ def form_of_page(asked: Asked) -> tuple[object, ...]:
     """What decides how the statement of a page is written."""
     request, wanted = asked.request, asked.wanted
     return (
-        form_of_scope(asked.scope), form_of_filter(wanted), request.direction, request.backward,
+        form_of_scope(asked.scope), asked.reach is asked.scope, form_of_filter(wanted), request.direction, request.backward,
         request.after is None, request.before is None, request.offset > 0, request.limit,
     )  # fmt: skip
 
@@ -98,7 +98,7 @@ def _make_count(asked: Asked) -> tuple[AnySelect, None]:
 
 
 def _counted(asked: Asked) -> AnySelect:
-    query = select(Event.sequence).where(*conditions(asked.scope, asked.wanted, by_name))
+    query = select(Event.sequence).where(*conditions(asked.reach, asked.wanted, by_name))
     # In page order an index ends the count after its last row; text has no index in page order, and sorting would read all.
     return query.order_by(Event.sequence) if asked.wanted.text is None else query
 
@@ -158,8 +158,8 @@ PAGES, WRITTEN_PAGES, COUNTS = (
 def _page(asked: Asked, shown: AnySelect) -> Any:
     """The events of a page, and one more, with the columns that are used of them where they are `shown`. What else is shown is joined
     to these: a join in the same SELECT would have the planner weigh sorting what it has joined against reading in order."""
-    scope, wanted, request = asked
-    query = select(*_columns_in(shown)).where(*conditions(scope, wanted, _bind_for(asked)), *_bounds(request))
+    _, wanted, request = asked
+    query = select(*_columns_in(shown)).where(*conditions(asked.reach, wanted, _bind_for(asked)), *_bounds(request))
     if _is_of_boards(asked):
         return aliased(Event, _page_of_boards(query, asked), name="page")
     query = query.order_by(_order(Event, request)).limit(_rows(request))

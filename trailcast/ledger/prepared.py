@@ -19,7 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from models.base import AnySelect
-from trailcast.access.scope import BoardSet, Scope
+from trailcast.access.scope import BoardSet, Scope, reach
 from trailcast.ledger.database import Database
 from trailcast.ledger.filters import AFTER_PREFIX, LIST_FIELDS
 from trailcast.ledger.lanes import Plan
@@ -35,6 +35,11 @@ class Asked(NamedTuple):
     scope: Scope
     wanted: EventFilter
     request: PageRequest
+
+    @property
+    def reach(self) -> Scope:
+        """The scope under which events are looked for. What is shown of them is the scope's own."""
+        return reach(self.scope, self.wanted.board_id)
 
 
 # What is asked of it is there: a parameter stands only in the statement of a form in which its value is given.

@@ -82,7 +82,7 @@ def _page_info(scope: Scope, request: PageRequest, ends: tuple[int, int] | None,
 async def count_events(database: Database, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
     """How many, counting no further than one past `up_to`. Raises Unavailable."""
     asked = Asked(scope, wanted, PageRequest(limit=up_to))
-    statement = COUNTS.find((form_of_scope(scope), form_of_filter(wanted), up_to), asked)
+    statement = COUNTS.find((form_of_scope(asked.reach), form_of_filter(wanted), up_to), asked)
     [(counted,)] = await statement.fetch(database, asked)
     return Count(min(counted, up_to), is_exact=counted <= up_to)
 
