@@ -52,9 +52,11 @@ class Event(Base):
         # Two filters together: without these a page of what hardly occurs reads all that one of the two finds.
         _page_index("board_id", "event_type", where="board_id IS NOT NULL"),  # comments of a board too
         _page_index("agent_id", "event_type", where="agent_id IS NOT NULL"),
+        _page_index("user_id", "event_type", where="user_id IS NOT NULL"),
         _page_index("event_type", "outcome", where=NOT_SUCCESS),
         _page_index("board_id", "outcome", where=f"{NOT_SUCCESS} AND board_id IS NOT NULL"),
         _page_index("agent_id", "outcome", where=f"{NOT_SUCCESS} AND agent_id IS NOT NULL"),
+        _page_index("user_id", "outcome", where=f"{NOT_SUCCESS} AND user_id IS NOT NULL"),
         _page_index("actor_id", "outcome", where=NOT_SUCCESS),
         # Comments are the most watched kind: of a task (of a board, and all of them: the indexes with event_type).
         Index(

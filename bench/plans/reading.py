@@ -1,4 +1,4 @@
-"""What PostgreSQL reads for a statement: run once with EXPLAIN, as the role that reads and planned as the server would have it planned."""
+"""What PostgreSQL reads for a statement: run once with EXPLAIN, as the role that reads, planned as the server has it planned."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from trailcast.ledger.database import READING
 from trailcast.ledger.prepared import Prepared
 from trailcast.ledger.roles import READER, READER_SCHEMA, WORKSPACES
 
@@ -16,10 +17,10 @@ SCANS = frozenset({"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Sca
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read of the log. `rows`: that an index or the table gave, whether they were wanted or not. `buffers`: pages of 8 KiB, of
-    all tables. `scans`: how, by which index."""
+    """What was read of the log. `found`: rows of the page, with the one after it; None of a count. `rows`: that an index or the table
+    gave, whether they were wanted or not. `buffers`: pages of 8 KiB, of all tables. `scans`: how, by which index."""
 
-    found: int
+    found: int | None
     rows: int
     buffers: int
     ms: float
@@ -33,20 +34,21 @@ class Read:
 
 async def read(connection: asyncpg.Connection, workspace_id: UUID, statement: Prepared, values: Sequence[Any]) -> Read:
     """Run it, planned anew, on a connection of a superuser, which is one again afterwards."""
-    await connection.execute(
-        f"SET ROLE {READER}; SET search_path = {READER_SCHEMA}, public; SET {WORKSPACES} = '{workspace_id}';"
-        f"SET plan_cache_mode = {statement.plan.value}; PREPARE asked AS {statement.text}"
-    )
+    settings = {**READING, WORKSPACES: str(workspace_id), "plan_cache_mode": statement.plan.value}
+    settings["search_path"] = f"{READER_SCHEMA}, public"
+    for name, value in settings.items():
+        await connection.execute("SELECT set_config($1, $2, false)", name, value)
+    await connection.execute(f"SET ROLE {READER}; PREPARE asked AS {statement.text}")
     try:
         given = f"({', '.join(map(_quoted, values))})" if values else ""
         text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked{given}")
     finally:
-        await connection.execute("DEALLOCATE asked; RESET ROLE; RESET search_path; RESET plan_cache_mode")
+        await connection.execute("RESET ALL; DEALLOCATE asked; RESET ROLE")
     [plan] = json.loads(text)
     top = plan["Plan"]
     scans = [node for node in _nodes(top) if node["Node Type"] in SCANS and _is_of_events(node)]
     return Read(
-        found=round(sum(node["Actual Rows"] for node in _nodes(top) if node["Node Type"] == "WindowAgg")),
+        found=next((round(node["Actual Rows"]) for node in _nodes(top) if node["Node Type"] == "WindowAgg"), None),
         rows=round(sum(map(_rows, scans))),
         buffers=top["Shared Hit Blocks"] + top["Shared Read Blocks"],
         ms=plan["Execution Time"],
@@ -61,7 +63,8 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _is_of_events(node: dict[str, Any]) -> bool:
-    return node.get("Relation Name", node.get("Index Name", "")).startswith("events")
+    name: str = node.get("Relation Name", node.get("Index Name", ""))
+    return name.startswith("events")
 
 
 def _rows(node: dict[str, Any]) -> float:

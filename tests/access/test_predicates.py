@@ -208,6 +208,14 @@ async def test_what_sql_shows_a_scope_is_what_a_delivery_admits(tell: Asking) ->
                 assert sorted(found) == sorted(places(admitted)), scope  # each in one part
 
 
+async def test_equal_sets_of_boards_are_written_alike() -> None:
+    """Sets that are equal may be walked in different orders: those whose members collide, by how they came to be."""
+    ids = [UUID(int=number << 64 | 7) for number in range(1, 200)]
+    one, other = BoardSet(ids=frozenset(ids)), BoardSet(ids=frozenset(reversed(ids)))
+    assert (one.as_text, one) == (other.as_text, other)
+    assert one.as_text.count(",") == len(ids) - 1
+
+
 async def test_each_field_of_a_filter_means_the_same_to_sql_and_to_a_delivery(tell: Asking) -> None:
     """Alone, with the values of each event of a log in turn, so that every bound is met exactly."""
     [*log] = (

@@ -21,7 +21,6 @@ UNSCOPED_READS = {
     "trailcast/ledger/rollups.py:<module>": "counts for a table whose rows `counted_for` lets pass or not",
     "trailcast/ledger/pages.py:_newest_of_boards": "sequences, in a statement that asks for what may be seen as well",
     "trailcast/ledger/pages.py:_make_page": "selects from the rows of `_page`, which asks",
-    "trailcast/ledger/pages.py:_page_of_boards": "puts parts of one query together, which has passed it",
     "trailcast/ledger/pages.py:_stretch": "the end of the log: a bound, not an event",
     "trailcast/ledger/reader.py:_batch": "for the live hub, which hands nothing on that `admits` has not let pass",
     "trailcast/ledger/reader.py:sequences_with_text": "for the live hub: numbers out of a batch that it holds already",

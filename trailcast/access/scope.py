@@ -40,8 +40,8 @@ class BoardSet:
 
     @cached_property
     def as_text(self) -> str:
-        """The ids as PostgreSQL writes an array. Sent so, they are made once and not for each statement."""
-        return f"{{{','.join(map(str, self.ids))}}}"
+        """The ids as PostgreSQL writes an array, in their order: equal sets have the same. Made once and not for each statement."""
+        return f"{{{','.join(sorted(map(str, self.ids)))}}}"
 
     def __contains__(self, board_id: object) -> bool:
         return self.all or board_id in self.ids

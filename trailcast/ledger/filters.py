@@ -77,10 +77,20 @@ def form_of_filter(wanted: EventFilter) -> tuple[object, ...]:
 
 
 def is_of_whole_boards(wanted: EventFilter) -> bool:
-    """Whether of a board all is wanted, or all its comments, at most within a range of time."""
-    return wanted == EventFilter(comments_only=wanted.comments_only, since=wanted.since, until=wanted.until)
+    """Whether of a board all is wanted, or all of one type or with one outcome but success, at most within a range of time: what
+    indexes give in page order, for one board and for one user."""
+    kinds = (wanted.event_type, wanted.outcome, (True,) if wanted.comments_only else None)
+    chosen = [kind for kind in kinds if kind is not None]
+    return (
+        len(chosen) <= 1
+        and all(len(kind) == 1 for kind in chosen)
+        and wanted.outcome != (Outcome.SUCCESS,)
+        and all(getattr(wanted, name) is None for name in _NOT_OF_WHOLE_BOARDS)
+    )
 
 
+_OF_WHOLE_BOARDS = frozenset({"event_type", "outcome", "comments_only", "since", "until"})
+_NOT_OF_WHOLE_BOARDS = tuple(name for name in EventFilter.__dataclass_fields__ if name not in _OF_WHOLE_BOARDS)
 # What a filter may say that counts made beforehand can answer.
 _ROLLED_UP = frozenset({
     "event_type", "event_type_prefix", "category", "comments_only", "outcome", "agent_id", "board_id", "since", "until",
@@ -153,14 +163,15 @@ def _is_category(prefix: str) -> bool:
     return prefix.endswith(".") and prefix.count(".") == 1
 
 
-def holds_text(text: str) -> ColumnElement[bool]:
+def holds_text(text: str, message: Any = Event.message) -> ColumnElement[bool]:
     """The message holds this text, whatever the case. Served by the trigram index from three characters on.
 
     It stands in the statement itself: behind a parameter the planner settles on one plan for rare words and for frequent
     ones, which is to walk the log until a page is full, and that is the whole log for a rare word.
     """
     pattern = _SIGNS.sub(r"/\g<0>", text)
-    return Event.message.ilike(bindparam(None, f"%{pattern}%", literal_execute=True), escape="/")
+    found: ColumnElement[bool] = message.ilike(bindparam(None, f"%{pattern}%", literal_execute=True), escape="/")
+    return found
 
 
 def time_range(

@@ -9,9 +9,11 @@ the page from those. Both stand in one statement, and PostgreSQL runs the second
 The limit stands in the statement itself: where the planner does not know how few rows are wanted it plans for a tenth of the log.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Column,
     ColumnElement,
@@ -31,15 +33,17 @@ from models import Event, Head
 from models.base import AnySelect
 from trailcast.access.scope import Bind, Scope, form_of_scope, is_of_some_boards, not_counted_for, visible_on
 from trailcast.ledger.columns import EventRows, Selection, comment_rows
-from trailcast.ledger.filters import LIST_FIELDS, conditions, form_of_filter, is_of_whole_boards, narrowed
+from trailcast.ledger.filters import LIST_FIELDS, conditions, form_of_filter, holds_text, is_of_whole_boards, narrowed
 from trailcast.ledger.json_rows import Shape, select_written
 from trailcast.ledger.lanes import Plan
 from trailcast.ledger.prepared import Asked, Forms, boards_of, by_name, by_name_once
 from trailcast.records import EventFilter, EventRecord, OrderDirection, PageRequest
 
-# How far the log is walked for each row that is wanted: boards that hold a thirtieth of it fill a page on the way. Comments are
-# found by their type, so that a longer stretch costs no more.
-WALKED_PER_ROW, WALKED_PER_COMMENT = 32, 64
+# How far the log is walked for each row that is wanted: boards that hold a thirtieth of it fill a page on the way. Comments, or other
+# events of one kind, are found by their kind, so that a longer stretch costs no more.
+WALKED_PER_ROW, WALKED_PER_ROW_OF_A_KIND = 32, 64
+# And for each that is counted where they hold a text: a frequent word is counted on the way, of a rare one its trigrams tell.
+WALKED_PER_COUNTED = 10
 
 
 def rows_for(scope: Scope, wanted: EventFilter, selection: Selection, event: Any = Event) -> EventRows:
@@ -58,6 +62,11 @@ def form_of_page(asked: Asked) -> tuple[object, ...]:
         form_of_scope(asked.scope), asked.reach is asked.scope, form_of_filter(wanted), request.direction, request.backward,
         request.after is None, request.before is None, request.offset > 0, request.limit,
     )  # fmt: skip
+
+
+def form_of_count(asked: Asked) -> tuple[object, ...]:
+    """The same of a bounded count."""
+    return form_of_scope(asked.reach), form_of_filter(asked.wanted), asked.request.limit
 
 
 def _make_page(asked: Asked, selection: Selection) -> tuple[AnySelect, EventRows]:
@@ -99,8 +108,28 @@ def _make_count(asked: Asked) -> tuple[AnySelect, None]:
 
 def _counted(asked: Asked) -> AnySelect:
     query = select(Event.sequence).where(*conditions(asked.reach, asked.wanted, by_name))
-    # In page order an index ends the count after its last row; text has no index in page order, and sorting would read all.
-    return query.order_by(Event.sequence) if asked.wanted.text is None else query
+    if asked.wanted.text is None:
+        return query.order_by(Event.sequence)  # in page order an index ends the count after its last row
+    # Text has no index in page order: what its trigrams find is all of it, however much that is.
+    rows = _rows(asked.request)
+    return select(
+        _first_that_is_enough(_newest_with(asked.wanted.text, asked), query.limit(rows).subquery("far"), rows)
+    )
+
+
+def _newest_with(text: str, asked: Asked) -> CTE:
+    """The events of the log's end that hold a text, found without its trigrams: these read all that holds it."""
+    length = literal_column(str(WALKED_PER_COUNTED * asked.request.limit), BigInteger())
+    end = select(func.max(Head.last_sequence)).where(
+        Head.workspace_id == by_name("workspace_id", asked.scope.workspace_id, Uuid())
+    )
+    walk = select(Event.sequence, Event.message).where(
+        *conditions(asked.reach, replace(asked.wanted, text=None), by_name),
+        Event.sequence > end.scalar_subquery() - length,
+    )
+    walked = walk.offset(literal_column("0")).subquery("walked")  # a fence, behind which the text is no condition yet
+    found = select(walked.c.sequence).where(holds_text(text, walked.c.message))
+    return found.limit(_rows(asked.request)).cte("near")
 
 
 def _counted_by_boards(asked: Asked) -> AnySelect:
@@ -189,8 +218,13 @@ def _page_of_boards(query: AnySelect, asked: Asked) -> Subquery:
     order, rows = _order(Event, request), _rows(request)
     near = query.where(_stretch(asked)).order_by(order).limit(rows).cte("near")
     far = query.where(Event.sequence.in_(_newest_of_boards(asked))).order_by(order).limit(rows).subquery("far")
-    is_page = select(func.count()).select_from(near).scalar_subquery() >= rows
-    return union_all(select(near).where(is_page), select(far).where(~is_page)).subquery("page")
+    return _first_that_is_enough(near, far, rows)
+
+
+def _first_that_is_enough(near: CTE, far: Subquery, rows: ColumnElement[int]) -> Subquery:
+    """All of `near` if it has so many rows, else all of `far`, which PostgreSQL looks for only then."""
+    is_enough = select(func.count()).select_from(near).scalar_subquery() >= rows
+    return union_all(select(near).where(is_enough), select(far).where(~is_enough)).subquery("page")
 
 
 def _newest_of_boards(asked: Asked) -> AnySelect:
@@ -219,21 +253,18 @@ def _newest_of_boards(asked: Asked) -> AnySelect:
 
 def _stretch(asked: Asked) -> ColumnElement[bool]:
     """Not further from where reading begins than the walk goes."""
-    scope, wanted, request = asked
-    per_row = WALKED_PER_COMMENT if wanted.comments_only else WALKED_PER_ROW
+    _, wanted, request = asked
+    by_its_kind = wanted.comments_only or wanted.event_type is not None or wanted.outcome is not None
+    per_row = WALKED_PER_ROW_OF_A_KIND if by_its_kind else WALKED_PER_ROW
     length: ColumnElement[int] = literal_column(str(per_row * (request.limit + 1)), BigInteger())
     is_upwards = _is_upwards(request)
     name, begin = ("before", request.before) if request.backward else ("after", request.after)
     if begin is not None:
         place: ColumnElement[int] = by_name(name, begin, BigInteger())
     else:
-        end = Head.first_sequence if is_upwards else Head.last_sequence
-        place = (
-            select(end)
-            .where(Head.workspace_id == by_name("workspace_id", scope.workspace_id, Uuid()))
-            .correlate(None)
-            .scalar_subquery()
-        )
+        end = select(Head.first_sequence if is_upwards else Head.last_sequence)
+        of_log = Head.workspace_id == by_name("workspace_id", asked.scope.workspace_id, Uuid())
+        place = end.where(of_log).correlate(None).scalar_subquery()
     return Event.sequence <= place + length if is_upwards else Event.sequence >= place - length
 
 

@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import Event, Head
 from models.base import AnySelect
 from trailcast.access.principal import LogHead
-from trailcast.access.scope import BoardSet, Scope, form_of_scope
+from trailcast.access.scope import BoardSet, Scope
 from trailcast.ledger.columns import EVERYTHING, EventRows, Selection
 from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
-from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, form_of_filter, holds_text
+from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, holds_text
 from trailcast.ledger.json_rows import Shape, WrittenPage
-from trailcast.ledger.pages import COUNTS, PAGES, WRITTEN_PAGES, form_of_page, rows_for
+from trailcast.ledger.pages import COUNTS, PAGES, WRITTEN_PAGES, form_of_count, form_of_page, rows_for
 from trailcast.ledger.prepared import Asked
 from trailcast.records import (
     CommentRecord,
@@ -82,7 +82,7 @@ def _page_info(scope: Scope, request: PageRequest, ends: tuple[int, int] | None,
 async def count_events(database: Database, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
     """How many, counting no further than one past `up_to`. Raises Unavailable."""
     asked = Asked(scope, wanted, PageRequest(limit=up_to))
-    statement = COUNTS.find((form_of_scope(asked.reach), form_of_filter(wanted), up_to), asked)
+    statement = COUNTS.find(form_of_count(asked), asked)
     [(counted,)] = await statement.fetch(database, asked)
     return Count(min(counted, up_to), is_exact=counted <= up_to)
 
