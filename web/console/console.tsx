@@ -2,8 +2,10 @@
 import 'uplot/dist/uPlot.min.css';
 import './styles/tokens.css';
 import './styles/base.css';
+import './styles/parts.css';
 import './styles/shell.css';
 import './styles/lists.css';
+import './styles/panel.css';
 import './styles/views.css';
 import { render } from 'preact';
 import { useEffect } from 'preact/hooks';
