@@ -122,6 +122,7 @@ export function Composer({ board, target, choose }: ComposerProps) {
       <textarea
         id={place}
         class="input"
+        dir="auto"
         rows={3}
         maxLength={LENGTH_MAX}
         placeholder="What is there to say? Markdown works."

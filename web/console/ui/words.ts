@@ -78,3 +78,11 @@ export function shown(value: unknown): string {
   if (value === null || value === undefined) return '–';
   return typeof value === 'string' ? value : JSON.stringify(value, null, 1);
 }
+
+const BRIEF_LETTERS = 90;
+
+/** The same in a line of a list. */
+export function brief(value: unknown): string {
+  const text = shown(value).replace(/\s+/g, ' ');
+  return text.length > BRIEF_LETTERS ? `${[...text.slice(0, BRIEF_LETTERS * 2)].slice(0, BRIEF_LETTERS - 1).join('')}…` : text;
+}
