@@ -44,8 +44,11 @@ function Options({ name, label, chosen }: { name: FacetName; label: string; chos
   const { data, problem } = useAnswer(JSON.stringify([name, counted.filter, params.get('range'), params.get('from'), params.get('to')]), (signal) =>
     ask(Facet, { ...counted, by: FACETS[name][1] }, signal),
   );
-  const rows = data?.activityMetrics.breakdown ?? [];
-  useEffect(() => remember(rows.filter((row) => row.label).map((row) => [row.key, row.label as string])), [data]);
+  const found = data?.activityMetrics.breakdown ?? [];
+  useEffect(() => remember(found.filter((row) => row.label).map((row) => [row.key, row.label as string])), [data]);
+  // What is chosen can be taken back, also where there is none of it.
+  const absent = chosen.filter((key) => !found.some((row) => row.key === key));
+  const rows = [...found, ...absent.map((key) => ({ key, label: labelOf(name, key), total: 0 }))];
   const shown = rows.filter((row) => `${row.label} ${row.key}`.toLowerCase().includes(text.trim().toLowerCase())).slice(0, SHOWN_MAX);
   const toggle = (key: string) => go(withParams({ [name]: chosen.includes(key) ? chosen.filter((one) => one !== key) : [...chosen, key] }));
   return (
@@ -105,4 +108,4 @@ export function Picker({ name }: { name: FacetName }) {
   );
 }
 
-export const labelOf = (name: FacetName, value: string) => (name === 'type' ? value : called(value));
+export const labelOf = (name: FacetName, value: string) => (name === 'type' || name === 'category' ? value : called(value));

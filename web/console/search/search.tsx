@@ -126,7 +126,7 @@ function Results({ question }: { question: string }) {
     return (
       <Note icon="search" title="Nothing matches">
         <p>
-          Take a filter away, or ask for a longer time. <a href={href(['search'])}>Clear all filters</a>
+          Take a filter away, or ask for a longer time. What you may not see is not found. <a href={href(['search'])}>Clear all filters</a>
         </p>
       </Note>
     );
