@@ -1,4 +1,5 @@
 /** The console: signs in, then shows the view that the address names, and an event beside it where one is open. */
+import './state/link'; // before anything reads the address, in which there may be a token
 import 'uplot/dist/uPlot.min.css';
 import './styles/tokens.css';
 import './styles/base.css';
@@ -10,6 +11,7 @@ import './styles/views.css';
 import { render } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { EventPanel } from './event/panel';
+import { keepChoice } from './feed/choice';
 import { feed } from './feed/store';
 import { FeedView } from './feed/feed';
 import { HealthView } from './health/health';
@@ -58,7 +60,9 @@ function Console() {
 function App() {
   const { state } = session.value;
   useEffect(() => {
-    if (state !== 'signed-in') feed.stop();
+    if (state === 'signed-in') return;
+    feed.stop();
+    keepChoice(new URLSearchParams()); // the boards of somebody else are no choice
   }, [state]);
   return state === 'signed-in' ? <Console /> : <SignIn />;
 }
