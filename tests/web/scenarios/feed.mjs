@@ -109,6 +109,28 @@ export async function waitForEvent(site, { name, sequence }) {
   return { ...looks, html: await item.innerHTML(), text: await item.innerText(), isSamePage: await page.evaluate(() => window.isSamePage === true) };
 }
 
+/** From a link that signs in to the first event, in milliseconds, with nothing kept from before. */
+export async function firstFeed(site, { credential }) {
+  const page = await site.open(`/#token=${credential}`);
+  const shown = await page.waitForFunction(() => document.querySelector('article') && performance.now());
+  const ms = await shown.jsonValue();
+  await page.context().close();
+  return ms;
+}
+
+/** A view that asks for nothing, so that the server may go. */
+export async function openTrail(site, { credential, name }) {
+  const page = await site.signedIn(credential, '#/trail', { name });
+  await page.locator('.group').first().waitFor();
+}
+
+/** The feed is opened for the first time while the server is away. */
+export async function openFeedInVain(site, { name }) {
+  const page = site.pages.get(name);
+  await page.getByRole('link', { name: /^Feed/ }).click();
+  return page.locator('.note h2').textContent();
+}
+
 export async function shownSequences(site, { name, last }) {
   const page = site.pages.get(name);
   if (last) await page.locator(`article[data-sequence="${last}"]`).waitFor();

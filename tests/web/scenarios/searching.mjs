@@ -27,7 +27,7 @@ export async function searchBy(site, { credential, choices }) {
   const page = await site.signedIn(credential, '#/search');
   const other = await site.signedIn(credential, '#/search');
   const answers = [];
-  for (const { picker, option, outcome, text, range, total } of choices) {
+  for (const { picker, option, outcome, text, range, between, total } of choices) {
     await page.goto(`${site.origin}/#/search`);
     await page.locator('article').first().waitFor();
     if (picker) {
@@ -38,6 +38,12 @@ export async function searchBy(site, { credential, choices }) {
     if (range) {
       await page.getByRole('button', { name: /^Time/ }).click();
       await page.getByRole('radio', { name: range }).check();
+      await page.keyboard.press('Escape');
+    }
+    if (between) {
+      await page.getByRole('button', { name: /^Time/ }).click();
+      await page.getByLabel('From').fill(between[0]);
+      await page.getByLabel('Before').fill(between[1]);
       await page.keyboard.press('Escape');
     }
     if (outcome) await page.getByRole('link', { name: outcome }).click();
@@ -52,6 +58,42 @@ export async function searchBy(site, { credential, choices }) {
   await other.context().close();
   await page.context().close();
   return answers;
+}
+
+/** What the address says of a time that is typed in, as a beginning and as an end. */
+export async function typedTimes(site, { credential, zone, walls }) {
+  const page = await site.signedIn(credential, '#/search');
+  await page.getByLabel('Time zone').selectOption(zone);
+  await page.getByRole('button', { name: /^Time/ }).click();
+  const found = [];
+  for (const wall of walls) {
+    const said = {};
+    for (const [label, name] of [['From', 'from'], ['Before', 'to']]) {
+      const before = await page.evaluate(() => location.hash);
+      await page.getByLabel(label).fill(wall);
+      await page.waitForFunction((old) => location.hash !== old, before);
+      said[name] = await page.evaluate((key) => new URLSearchParams(location.hash.split('?')[1]).get(key), name);
+    }
+    found.push([said.from, said.to]);
+  }
+  await page.context().close();
+  return found;
+}
+
+/** What is said at places that have nothing to show to this caller, and of the connection. */
+export async function saidAt(site, { credential, places }) {
+  const said = [];
+  for (const place of places) {
+    const page = await site.signedIn(credential, place);
+    await page.locator('.note h2').first().waitFor();
+    said.push({
+      notes: await page.locator('.note h2').allTextContents(),
+      badge: (await page.locator('.badge').innerText()).trim(),
+      links: await page.locator('.note a').evaluateAll((all) => all.map((link) => link.getAttribute('href'))),
+    });
+    await page.context().close();
+  }
+  return said;
 }
 
 /** What a place shows, scrolled to its end. */
