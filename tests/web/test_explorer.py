@@ -26,6 +26,8 @@ def test_every_question_of_the_shelf_runs_as_it_is(browser: Browser, world: Worl
         assert json.dumps(answer["data"]).count('"') > 20, title
     assert found["markers"] == ['Incorrect type. Expected "string".']
     assert token not in found["local"]
+    assert found["note"].startswith("Nobody is signed in in this tab: put a token under Headers, or sign in")
+    assert found["kept"] == "{}"
     assert "NewestFailures" in found["local"]
     labels = " ".join(label or "" for label in found["plugins"])
     for plugin in ("Documentation", "Audit questions", "GraphiQL Explorer", "History"):

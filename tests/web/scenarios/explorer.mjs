@@ -2,11 +2,12 @@
 
 async function opened(site, credential) {
   const page = await site.open('/explorer');
+  const note = await page.locator('.shelf [role="status"]').textContent();
   await page.evaluate((token) => sessionStorage.setItem('trailcast.session', JSON.stringify({ credential: token })), credential);
   await page.reload();
   await page.locator('.graphiql-response').waitFor();
   await page.locator('.graphiql-editor .view-lines').first().waitFor();
-  return page;
+  return { page, note };
 }
 
 const answer = (page) => page.evaluate(() => globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.includes('response')).getValue());
@@ -21,7 +22,7 @@ async function answered(page, pattern) {
 
 /** Each question of the shelf, run as it is: the title and the answer. */
 export async function shelf(site, { credential }) {
-  const page = await opened(site, credential);
+  const { page, note } = await opened(site, credential);
   const questions = page.locator('.shelf button');
   const titles = await page.locator('.shelf strong').allTextContents();
   const answers = {};
@@ -48,6 +49,11 @@ export async function shelf(site, { credential }) {
     return all.length > 0 && all.map(({ message }) => message);
   });
   const markers = await marked.jsonValue();
+  // Whoever signs out at the console has signed out here.
+  await page.goto(site.origin);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Token or JWT').waitFor();
+  const kept = await page.evaluate(() => JSON.stringify(sessionStorage));
   await page.context().close();
-  return { answers, markers, ...stored };
+  return { answers, note, kept, markers, ...stored };
 }

@@ -156,7 +156,7 @@ export async function endedSession(site, { name }) {
 /** What the feed shows is chosen by a preset, then by the picker; the way back from another view leads to it. */
 export async function chooseInFeed(site, { name, preset, leaveOut }) {
   const page = site.pages.get(name);
-  await page.getByRole('link', { name: preset }).click();
+  await page.getByRole('link', { name: preset, exact: true }).click();
   await page.getByRole('button', { name: /^Category/ }).click();
   await page.getByRole('checkbox', { name: leaveOut }).uncheck();
   await page.keyboard.press('Escape');

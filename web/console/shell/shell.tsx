@@ -81,7 +81,7 @@ function Self() {
   if (!viewer) return null;
   const role = viewer.role ?? viewer.actor.kind;
   return (
-    <div class="self">
+    <div class="self" title={`${nameOf(viewer.actor)}, ${role.toLowerCase()}`}>
       <Avatar who={viewer.actor} small />
       <p>
         <strong>{nameOf(viewer.actor)}</strong>
