@@ -28,6 +28,7 @@ def test_every_question_of_the_shelf_runs_as_it_is(browser: Browser, world: Worl
     assert token not in found["local"]
     assert found["note"].startswith("Nobody is signed in in this tab: put a token under Headers, or sign in")
     assert found["kept"] == "{}"
+    assert found["violations"] == []
     assert "NewestFailures" in found["local"]
     labels = " ".join(label or "" for label in found["plugins"])
     for plugin in ("Documentation", "Audit questions", "GraphiQL Explorer", "History"):

@@ -51,6 +51,7 @@ def test_each_filter_finds_what_the_api_finds_and_the_address_says_so(
         assert answer["sequences"] == found[:50], choice
         assert answer["again"] == found[:50], choice
         assert answer["hash"] != "#/search"
+        assert answer["counted"] == (f"{len(found):,}" if "picker" in choice else None)
 
 
 def test_time_that_a_clock_shows_twice_or_never_leaves_nothing_out(browser: Browser, world: World) -> None:

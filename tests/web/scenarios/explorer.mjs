@@ -1,4 +1,5 @@
 // GraphiQL: the shelf, subscriptions, and what it keeps.
+import { axe } from '../packages.mjs';
 
 async function opened(site, credential) {
   const page = await site.open('/explorer');
@@ -49,11 +50,16 @@ export async function shelf(site, { credential }) {
     return all.length > 0 && all.map(({ message }) => message);
   });
   const markers = await marked.jsonValue();
+  // What is ours of the page, to people who do not see it.
+  await page.getByRole('button', { name: /Audit questions/ }).first().click();
+  await page.locator('.shelf').waitFor();
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ include: ['.shelf', '.home'] }, { resultTypes: ['violations'] }));
   // Whoever signs out at the console has signed out here.
   await page.goto(site.origin);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByLabel('Token or JWT').waitFor();
   const kept = await page.evaluate(() => JSON.stringify(sessionStorage));
   await page.context().close();
-  return { answers, note, kept, markers, ...stored };
+  return { answers, note, kept, violations: violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`), markers, ...stored };
 }

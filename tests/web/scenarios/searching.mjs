@@ -30,9 +30,12 @@ export async function searchBy(site, { credential, choices }) {
   for (const { picker, option, outcome, text, range, between, total } of choices) {
     await page.goto(`${site.origin}/#/search`);
     await page.locator('article').first().waitFor();
+    let counted = null;
     if (picker) {
       await page.getByRole('button', { name: picker, exact: false }).first().click();
-      await page.getByRole('checkbox', { name: option }).check();
+      const box = page.getByRole('checkbox', { name: option });
+      counted = await page.locator('.option', { has: box }).locator('.number').textContent();
+      await box.check();
       await page.keyboard.press('Escape');
     }
     if (range) {
@@ -53,7 +56,7 @@ export async function searchBy(site, { credential, choices }) {
     await other.goto(`${site.origin}/${found.hash}`);
     if (answers.length === 0) await other.reload();
     const again = await settled(site, other, total);
-    answers.push({ ...found, again: again.sequences });
+    answers.push({ ...found, counted, again: again.sequences });
   }
   await other.context().close();
   await page.context().close();
