@@ -80,6 +80,13 @@ def test_address_of_somebody_who_sees_more_says_what_to_do(browser: Browser, wor
     assert [one["links"] for one in said[:2]] == [["#/"], ["#/health"]]
 
 
+def test_search_that_failed_is_asked_again_with_its_counts(browser: Browser, served: Server, world: World) -> None:
+    expected = served.sequences(world.token("owner"), {"outcome": ["FAILURE"]})
+    again, complaints = browser.noisily("askedAgain", credential=world.token("owner"), place="#/search?outcome=FAILURE")
+    assert again == {"said": "The server does not answer", "total": total(len(expected)), "sequences": expected}
+    assert all("502" in complaint for complaint in complaints), complaints
+
+
 def test_long_list_is_read_to_its_end_and_agents_see_their_own(browser: Browser, served: Server, world: World) -> None:
     board = identity("gamma")
     for caller in ("owner", "bot"):

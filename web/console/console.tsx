@@ -9,8 +9,8 @@ import './styles/lists.css';
 import './styles/panel.css';
 import './styles/views.css';
 import { render } from 'preact';
-import { useEffect } from 'preact/hooks';
-import { EventPanel } from './event/panel';
+import { useEffect, useRef } from 'preact/hooks';
+import { coversAll, EventPanel } from './event/panel';
 import { keepChoice } from './feed/choice';
 import { feed } from './feed/store';
 import { FeedView } from './feed/feed';
@@ -38,6 +38,15 @@ function NoSuchView() {
   );
 }
 
+/** However the event beside the view was closed, the focus goes back to the line that it was opened from. */
+function useWayBack(open: string | null): void {
+  const before = useRef<string | null>(null);
+  useEffect(() => {
+    if (!open && before.current) document.querySelector<HTMLElement>(`[data-open="${CSS.escape(before.current)}"]`)?.focus();
+    before.current = open;
+  }, [open]);
+}
+
 function Console() {
   const { path, params } = route.value;
   const name = path[0] ?? '';
@@ -47,10 +56,13 @@ function Console() {
     document.title = `${TITLES[name] ?? 'Nothing'} · Trailcast`;
     if (name !== '') scrollTo({ top: 0 });
   }, [name]);
+  useWayBack(open);
   return (
     <Shell>
       <Guarded key={name}>
-        <View />
+        <div inert={coversAll.value}>
+          <View />
+        </div>
         {open && <EventPanel key={open} id={open} />}
       </Guarded>
     </Shell>

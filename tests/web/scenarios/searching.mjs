@@ -99,6 +99,21 @@ export async function saidAt(site, { credential, places }) {
   return said;
 }
 
+/** A search while a proxy has nobody behind it, and once more when it has. */
+export async function askedAgain(site, { credential, place }) {
+  const page = await site.signedIn(credential, '#/trail');
+  await page.locator('.group').first().waitFor();
+  await page.route('**/graphql', (route) => route.fulfill({ status: 502, contentType: 'text/html', body: '<html></html>' }));
+  await page.goto(`${site.origin}/${place}`);
+  const said = await page.locator('.note h2').textContent();
+  await page.unroute('**/graphql');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  const total = await page.locator('.total').filter({ hasText: /event/ }).textContent();
+  const { sequences } = await results(site, page);
+  await page.context().close();
+  return { said, total, sequences };
+}
+
 /** What a place shows, scrolled to its end. */
 export async function everythingAt(site, { credential, place }) {
   const page = await site.signedIn(credential, place);

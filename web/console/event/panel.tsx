@@ -1,10 +1,11 @@
 /** One event, whole: who for whom, what changed side by side, metadata, what belongs to the same run, and where to go on. */
+import { computed, signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Event, type EventQuery, Total } from '../api/operations';
 import { exact } from '../state/clock';
 import { closeEvent } from '../state/keys';
 import { useAnswer } from '../state/pages';
-import { href, trailHref } from '../state/route';
+import { href, route, trailHref } from '../state/route';
 import { ask } from '../state/session';
 import { Icon } from '../ui/icons';
 import { Markdown, Message } from '../ui/markdown';
@@ -12,6 +13,14 @@ import { Avatar, BoardChip, OutcomePill, Person } from '../ui/parts';
 import { Loading, ProblemNote } from '../ui/states';
 import { counted, phrase, shown, type Who } from '../ui/words';
 import { Json } from './json';
+
+const narrow = matchMedia('(max-width: 56rem)'); // as the stylesheets have it
+const isNarrow = signal(narrow.matches);
+narrow.addEventListener('change', () => {
+  isNarrow.value = narrow.matches;
+});
+/** On a narrow screen nothing else is to be seen, and so nothing else is to be reached. */
+export const coversAll = computed(() => isNarrow.value && Boolean(route.value.params.get('event')));
 
 type Whole = NonNullable<EventQuery['activityEvent']>;
 

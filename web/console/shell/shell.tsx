@@ -1,6 +1,7 @@
 /** What stands around every view: where one can go, who one is, whether the feed is live. */
 import type { ComponentChildren } from 'preact';
 import { connection } from '../api/live';
+import { coversAll } from '../event/panel';
 import { lastChoice } from '../feed/choice';
 import { feed } from '../feed/store';
 import { href, route } from '../state/route';
@@ -97,10 +98,10 @@ function Self() {
 export function Shell({ children }: { children: ComponentChildren }) {
   return (
     <div class="shell">
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
+      <a class="skip" inert={coversAll.value} href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
         Skip to the content
       </a>
-      <header class="side">
+      <header class="side" inert={coversAll.value}>
         <div class="side-top">
           <p class="brand">
             <Logo /> <span>Trailcast</span>
