@@ -205,7 +205,7 @@ export async function writeComment(site, { name, task, message }) {
   await page.getByRole('button', { name: 'Add a comment…' }).click();
   await page.getByLabel('Task to comment on').fill(task);
   const offered = page.getByRole('list', { name: 'Tasks' }).getByRole('button');
-  await page.getByRole('button', { name: new RegExp(task, 'i') }).first().waitFor();
+  await offered.first().waitFor();
   const titles = await offered.allTextContents();
   await offered.first().click();
   await page.getByRole('textbox', { name: 'Comment', exact: true }).fill(message);
