@@ -160,8 +160,8 @@ def test_killed_server_costs_no_event_and_repeats_none(
 
 
 def test_first_feed_is_there_within_a_second(browser: Browser, served: Server, world: World) -> None:
-    """The best of three: others may be at work on this machine."""
-    assert min(browser("firstFeed", credential=world.token("owner")) for _ in range(3)) <= FIRST_FEED_MS_MAX
+    """In one of three tries: others may be at work on this machine."""
+    assert any(browser("firstFeed", credential=world.token("owner")) <= FIRST_FEED_MS_MAX for _ in range(3))
 
 
 def test_long_feed_keeps_the_document_small(browser: Browser, served: Server, world: World) -> None:

@@ -85,17 +85,21 @@ export async function typedTimes(site, { credential, zone, walls }) {
 
 /** What is said at places that have nothing to show to this caller, and of the connection. */
 export async function saidAt(site, { credential, places }) {
+  const page = await site.signedIn(credential, '#/trail');
   const said = [];
   for (const place of places) {
-    const page = await site.signedIn(credential, place);
-    await page.locator('.note h2').first().waitFor();
+    await page.goto('about:blank'); // each is opened anew, as from a message
+    await page.goto(`${site.origin}/${place}`);
+    await page.waitForFunction(
+      () => document.querySelector('.note h2') && !document.querySelector('.loading') && !document.querySelector('.badge.waiting'),
+    );
     said.push({
       notes: await page.locator('.note h2').allTextContents(),
       badge: (await page.locator('.badge').innerText()).trim(),
       links: await page.locator('.note a').evaluateAll((all) => all.map((link) => link.getAttribute('href'))),
     });
-    await page.context().close();
   }
+  await page.context().close();
   return said;
 }
 
