@@ -55,7 +55,7 @@ def test_feed_shows_what_is_chosen_and_nothing_else_is_sent(browser: Browser, se
     """Of a member: what it may not see is not sent either."""
     token = world.token("member")
     browser("openFeed", credential=token, place="#/", name="chosen")
-    place = browser("chooseInFeed", name="chosen", preset="Work", leaveOut="approval")
+    place = browser("chooseInFeed", name="chosen", preset="Work", leaveOut="Approvals")
     assert place == "#/?category=board&category=event&category=project&category=task"
     agent = {"actor": {"kind": "AGENT", "id": identity("bot")}}
     logged = served.log(

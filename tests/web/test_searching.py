@@ -39,7 +39,7 @@ def test_each_filter_finds_what_the_api_finds_and_the_address_says_so(
         ({"outcome": "Failed"}, {"outcome": ["FAILURE"]}),
         ({"outcome": "Denied"}, {"outcome": ["DENIED"]}),
         ({"text": "invoice"}, {"text": "invoice"}),
-        ({"picker": "Category", "option": "task"}, {"category": ["task"]}),
+        ({"picker": "Category", "option": "Tasks"}, {"category": ["task"]}),
         ({"range": "Last 24 hours", "outcome": "Failed"}, {"outcome": ["FAILURE"]}),
         ({"between": ["2020-01-01T00:00", "2120-01-01T00:00"], "outcome": "Failed"}, {"outcome": ["FAILURE"]}),
     ]

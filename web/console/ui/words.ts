@@ -43,6 +43,20 @@ const VERBS: Record<string, [string, boolean]> = {
   'workspace.updated': ['changed access or settings of', true],
 };
 
+/** What people call the categories of the catalogue; a platform's own are called what they are. */
+const CATEGORIES: Record<string, string> = {
+  agent: 'Agents',
+  approval: 'Approvals',
+  auth: 'Signing in',
+  board: 'Boards',
+  event: 'Calendar',
+  project: 'Projects',
+  task: 'Tasks',
+  user: 'Profiles',
+  workspace: 'Workspace and access',
+};
+export const categoryOf = (name: string) => CATEGORIES[name] ?? name;
+
 export interface Phrase {
   verb: string;
   /** What it was done to; null where the verb says all. */
