@@ -39,7 +39,8 @@ const site = {
     page.on('pageerror', (error) => noise.push(`page error: ${error.stack}`));
     const look = (url) => isOwn(url) || noise.push(`request: ${url}`);
     page.asked = []; // where to, and from where, as far as a server hears of it
-    page.heard = []; // what came over its sockets
+    page.heard = []; // what came over its sockets, and what was said there
+    page.told = [];
     page.on('request', (request) => {
       look(request.url());
       page.asked.push(`${request.url()} ${request.headers().referer ?? ''}`);
@@ -47,6 +48,7 @@ const site = {
     page.on('websocket', (socket) => {
       look(socket.url());
       socket.on('framereceived', ({ payload }) => page.heard.push(String(payload)));
+      socket.on('framesent', ({ payload }) => page.told.push(String(payload)));
     });
     await page.goto(origin + path);
     if (name) site.pages.set(name, page);
