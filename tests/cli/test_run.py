@@ -98,6 +98,10 @@ def test_printed_lines_work_and_a_second_start_has_what_they_wrote(launch: Launc
     assert pages == [f"{site}/", f"{site}/explorer"]
     for page in pages:  # `run` has GraphiQL switched on
         assert httpx.get(page).status_code == 200
+    tokens = command.handout["workspaces"][0]["tokens"]
+    for role in ("owner", "member", "agent"):
+        link = command.line(f"  {role:<8} {site}/")
+        assert link == f"#token={tokens[role]}"
     header = json.loads('{"Authorization"' + command.line('{"Authorization"'))
     owner = header["Authorization"].removeprefix("Bearer ")
     assert (

@@ -19,7 +19,7 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost',
 ];
 const [executablePath, origin] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: FLAGS });
@@ -38,8 +38,18 @@ const site = {
     page.on('console', (message) => ['error', 'warning'].includes(message.type()) && noise.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => noise.push(`page error: ${error.stack}`));
     const look = (url) => isOwn(url) || noise.push(`request: ${url}`);
-    page.on('request', (request) => look(request.url()));
-    page.on('websocket', (socket) => look(socket.url()));
+    page.asked = []; // where to, and from where, as far as a server hears of it
+    page.heard = []; // what came over its sockets, and what was said there
+    page.told = [];
+    page.on('request', (request) => {
+      look(request.url());
+      page.asked.push(`${request.url()} ${request.headers().referer ?? ''}`);
+    });
+    page.on('websocket', (socket) => {
+      look(socket.url());
+      socket.on('framereceived', ({ payload }) => page.heard.push(String(payload)));
+      socket.on('framesent', ({ payload }) => page.told.push(String(payload)));
+    });
     await page.goto(origin + path);
     if (name) site.pages.set(name, page);
     return page;

@@ -18,11 +18,17 @@ const [{ key: task }] = (await asked.json()).data.activityMetrics.breakdown;
 const executablePath = execFileSync('sh', ['-c', 'command -v chromium || command -v chromium-browser || command -v google-chrome']).toString().trim();
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
 
-const comments = (page) => page.locator('article.comment').first().waitFor();
+/** Without the heartbeats, as somebody reads it. */
+async function work(page) {
+  await page.getByRole('link', { name: 'Work', exact: true }).click();
+  await page.locator('.badge.live').waitFor();
+  await page.waitForFunction(() => !document.querySelector('.loading') && document.querySelector('article.comment'));
+}
+
 const VIEWS = {
   feed: async (page) => {
     await page.goto(`${origin}/#/`);
-    await comments(page);
+    await work(page);
   },
   search: async (page) => {
     await page.goto(`${origin}/#/search?outcome=FAILURE&range=7d`);
@@ -86,6 +92,7 @@ for (const scheme of ['light', 'dark']) {
   await take(page, `explorer-${scheme}`);
   const phone = await signedIn(scheme, { width: 390, height: 844 });
   await enter(phone);
+  await work(phone);
   await take(phone, `phone-${scheme}`);
 }
 await browser.close();

@@ -1,6 +1,7 @@
 """The feed while things happen: what is logged appears, once, in order, whatever becomes of the server meanwhile."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.web.browser import Browser
 from tests.web.conftest import JWT
 from tests.web.site import Server
 
+FIRST_FEED_MS_MAX = 1_000
 HOSTILE = """<img src="http://evil.example/a.png" onerror="document.title='owned'"><script>document.title='owned'</script>
 
 ![a picture](http://evil.example/b.png) [a link](javascript:document.title='owned') [another](https://fine.example/) **bold** `a < b`
@@ -49,6 +51,50 @@ def test_comment_appears_without_reload_and_its_markdown_does_no_harm(
     assert "<table>" in shown["html"]
 
 
+def test_feed_shows_what_is_chosen_and_nothing_else_is_sent(browser: Browser, served: Server, world: World) -> None:
+    """Of a member: what it may not see is not sent either."""
+    token = world.token("member")
+    browser("openFeed", credential=token, place="#/", name="chosen")
+    place = browser("chooseInFeed", name="chosen", preset="Work", leaveOut="Approvals")
+    assert place == "#/?category=board&category=event&category=project&category=task"
+    agent = {"actor": {"kind": "AGENT", "id": identity("bot")}}
+    logged = served.log(
+        world.token("service"),
+        comment("chosen and seen"),
+        {"eventType": "agent.heartbeat", "boardId": identity("alpha"), "message": "hidden: a heartbeat", **agent},
+        {"eventType": "approval.requested", "boardId": identity("alpha"), "message": "hidden: an approval"},
+        {"eventType": "task.updated", "boardId": identity("gamma"), "message": "hidden: another board"},
+        {"eventType": "board.updated", "boardId": identity("beta"), "message": "chosen, too"},
+    )
+    found = browser("heardInFeed", name="chosen", last=logged[-1])
+    expected = served.sequences(token, {"category": ["board", "event", "project", "task"]})
+    assert found["shown"] == expected[: len(found["shown"])]
+    assert found["shown"][:2] == [logged[-1], logged[0]]
+    assert "chosen and seen" in found["heard"]
+    assert "chosen, too" in found["heard"]
+    assert "hidden: " not in found["heard"]
+    browser("closePage", name="chosen")
+
+
+def test_text_goes_its_own_way_and_nothing_is_too_long_for_a_list(
+    browser: Browser, served: Server, world: World, feed: str
+) -> None:
+    changes = [{"path": "description", "before": "a " * 800, "after": "b" * 1_600}]
+    inputs: list[dict[str, Any]] = [
+        comment("مرحبا بالعالم\n\n- واحد\n\n> اقتباس\n\nand back"),
+        {"eventType": "task.updated", "taskId": identity("alpha_task2"), "message": "x" * 9_000, "changes": changes},
+        {"eventType": "a.b", "entity": {"type": "invoice", "id": "9" * 180}, "message": "שלום"},
+    ]
+    logged = served.log(world.token("service"), *inputs)
+    text, long, wide = [browser("waitForEvent", name=feed, sequence=sequence) for sequence in logged]
+    # The name, the task's title, then the blocks of the comment, each by its own letters.
+    assert text["directions"] == ["ltr", "ltr", "rtl", "rtl", "rtl", "ltr"]
+    assert wide["directions"][-1] == "rtl"
+    assert all(one["overflow"] <= 0 and one["height"] < 600 for one in (text, long, wide)), (text, long, wide)
+    assert "Show all of it" in long["text"]
+    assert text["when"].endswith("CET") or text["when"].endswith("CEST")  # exact, where the browser is
+
+
 def test_no_comment_keeps_others_from_being_shown(browser: Browser, served: Server, world: World, feed: str) -> None:
     worst = [">" * 16_000, "1. " * 5_000, "*" * 8_000 + "a" + "*" * 8_000, "> " * 40 + "deep", "line\n\n" * 40]
     logged = served.log(world.token("member"), *map(comment, [*worst, "and a good one"]))
@@ -68,7 +114,7 @@ def test_events_wait_while_one_reads_further_down(browser: Browser, served: Serv
 
 def test_comment_is_written_where_one_may_write(browser: Browser, served: Server, world: World) -> None:
     token = world.token("member")
-    browser("openFeed", credential=token, place="#/?show=comments", name="member")
+    browser("openFeed", credential=token, place="#/?type=task.comment", name="member")
     offered = browser("writeComment", name="member", task="task", message="From the form")
     # The member writes on alpha, only reads beta, and does not see gamma.
     assert offered["titles"] == ["Alpha task Alpha", "Alpha task2 Alpha"]
@@ -88,16 +134,22 @@ def test_killed_server_costs_no_event_and_repeats_none(
     try:
         browser("openFeed", credential=world.token("owner"), place="#/", name="cut")
         before = browser("shownSequences", name="cut")
+        browser("openTrail", credential=world.token("owner"), name="away")
         logged: list[int] = []
         for round_ in range(2):
             logged += served.log(token, *[comment(f"live {round_}.{number}") for number in range(5)])
             browser("waitForEvent", name="cut", sequence=logged[-1])
             served.kill()
             browser.noisily("waitForBadge", name="cut", kind="lost")
+            if round_ == 0:
+                assert browser.noisily("openFeedInVain", name="away")[0] == "The server does not answer"
             for number in range(7):
                 logged += other.log(token, comment(f"missed {round_}.{number}"))
             served.start()
             browser.noisily("waitForBadge", name="cut", kind="live")
+            if round_ == 0:  # nobody asked for it again
+                browser.noisily("waitForEvent", name="away", sequence=logged[-1])
+                browser.noisily("closePage", name="away")
         logged += served.log(token, comment("and on"))
         shown, complaints = browser.noisily("shownSequences", name="cut", last=logged[-1])
         assert shown == [*reversed(logged), *before]
@@ -105,6 +157,11 @@ def test_killed_server_costs_no_event_and_repeats_none(
         browser("closePage", name="cut")
     finally:
         other.kill()
+
+
+def test_first_feed_is_there_within_a_second(browser: Browser, served: Server, world: World) -> None:
+    """In one of three tries: others may be at work on this machine."""
+    assert any(browser("firstFeed", credential=world.token("owner")) <= FIRST_FEED_MS_MAX for _ in range(3))
 
 
 def test_long_feed_keeps_the_document_small(browser: Browser, served: Server, world: World) -> None:

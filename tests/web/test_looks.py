@@ -28,13 +28,15 @@ def test_axe_finds_nothing_and_everything_fits(browser: Browser, world: World, s
     }
 
 
-def test_keyboard_alone_reaches_everything(browser: Browser, world: World) -> None:
-    steps = browser("keyboardOnly", credential=world.token("owner"))
+@pytest.mark.parametrize("width", [1100, 390])
+def test_keyboard_alone_reaches_everything(browser: Browser, world: World, width: int) -> None:
+    steps = browser("keyboardOnly", credential=world.token("owner"), viewport={"width": width, "height": 800})
     assert steps == {
         "skip": "Skip to the content",
         "main": "main",
         "place": 1,  # j, j, j, k
         "panel": "panel-title",
+        "behind": width == 1100,  # on a phone the event covers all, and nothing beneath it is reached
         "back": 1,
         "picker": True,
     }

@@ -39,7 +39,9 @@ def test_each_filter_finds_what_the_api_finds_and_the_address_says_so(
         ({"outcome": "Failed"}, {"outcome": ["FAILURE"]}),
         ({"outcome": "Denied"}, {"outcome": ["DENIED"]}),
         ({"text": "invoice"}, {"text": "invoice"}),
+        ({"picker": "Category", "option": "Tasks"}, {"category": ["task"]}),
         ({"range": "Last 24 hours", "outcome": "Failed"}, {"outcome": ["FAILURE"]}),
+        ({"between": ["2020-01-01T00:00", "2120-01-01T00:00"], "outcome": "Failed"}, {"outcome": ["FAILURE"]}),
     ]
     expected = [served.sequences(token, asked) for _, asked in wanted]
     assert all(len(found) > 0 for found in expected)
@@ -49,6 +51,40 @@ def test_each_filter_finds_what_the_api_finds_and_the_address_says_so(
         assert answer["sequences"] == found[:50], choice
         assert answer["again"] == found[:50], choice
         assert answer["hash"] != "#/search"
+        assert answer["counted"] == (f"{len(found):,}" if "picker" in choice else None)
+
+
+def test_time_that_a_clock_shows_twice_or_never_leaves_nothing_out(browser: Browser, world: World) -> None:
+    walls = ["2026-10-25T02:30", "2026-10-25T01:59", "2026-03-29T02:30", "2026-06-01T00:00"]
+    found = browser("typedTimes", credential=world.token("owner"), zone="Europe/Berlin", walls=walls)
+    assert found == [
+        ["2026-10-25T00:30:00.000Z", "2026-10-25T01:30:00.000Z"],  # twice: from the first, until the second
+        ["2026-10-24T23:59:00.000Z"] * 2,
+        ["2026-03-29T01:30:00.000Z"] * 2,  # never: half past three, which the clock went on to
+        ["2026-05-31T22:00:00.000Z"] * 2,
+    ]
+
+
+def test_address_of_somebody_who_sees_more_says_what_to_do(browser: Browser, world: World) -> None:
+    hidden = f"board={identity('gamma')}"
+    places = [
+        f"#/?{hidden}", f"#/health?{hidden}", f"#/search?{hidden}&event={world.events['owner_gamma']}",
+        "#/search?from=yesterday", "#/?board=no-id", "#/nowhere",
+    ]  # fmt: skip
+    said = browser("saidAt", credential=world.token("member"), places=places)
+    assert [one["notes"] for one in said] == [
+        ["No such board for you"], ["No such board for you"], ["Nothing matches", "Nothing to see here"],
+        ["This cannot be asked"], ["This cannot be asked"], ["There is no such page"],
+    ]  # fmt: skip
+    assert [one["badge"] for one in said] == ["Live", "", "", "", "", ""]
+    assert [one["links"] for one in said[:2]] == [["#/"], ["#/health"]]
+
+
+def test_search_that_failed_is_asked_again_with_its_counts(browser: Browser, served: Server, world: World) -> None:
+    expected = served.sequences(world.token("owner"), {"outcome": ["FAILURE"]})
+    again, complaints = browser.noisily("askedAgain", credential=world.token("owner"), place="#/search?outcome=FAILURE")
+    assert again == {"said": "The server does not answer", "total": total(len(expected)), "sequences": expected}
+    assert all("502" in complaint for complaint in complaints), complaints
 
 
 def test_long_list_is_read_to_its_end_and_agents_see_their_own(browser: Browser, served: Server, world: World) -> None:

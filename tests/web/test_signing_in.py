@@ -13,7 +13,7 @@ from tests.web.site import Server
 BOARDS = """{ viewer { actor { name } boards { canWrite board { name } } } }"""
 
 
-@pytest.mark.parametrize("caller", ["owner", "member", "bot", "builder"])
+@pytest.mark.parametrize("caller", ["owner", "member", "bot", "builder", "service"])
 def test_each_sees_what_the_api_shows_to_it(browser: Browser, served: Server, world: World, caller: str) -> None:
     token = world.token(caller)
     viewer = served.ask(BOARDS, token=token)["viewer"]
@@ -51,6 +51,27 @@ def test_credential_that_does_not_count_is_refused_and_forgotten(
     assert refused["kept"] == 0
     assert len(complaints) == noise  # Chromium itself says so of an answer with status 401
     assert all("401" in complaint for complaint in complaints)
+
+
+def test_link_signs_in_and_leaves_its_token_in_no_address(browser: Browser, world: World) -> None:
+    owner, member = world.token("owner"), world.token("member")
+    found = browser("signedInByLink", credential=owner, name="Olive", other=member, otherName="Mia")
+    assert found["hashes"] == ["#/", "#/", "#/search", "#/"]
+    assert (member in found["here"], owner in found["here"]) == (True, False)
+    for token in (owner, member):
+        assert token not in found["elsewhere"]
+        assert not [line for line in found["asked"] if token in line]
+    assert len(found["asked"]) > 5
+
+
+def test_link_is_not_taken_where_anybody_could_send_one(browser: Browser, world: World) -> None:
+    # The noise is that this is another host than the tests' own; it is this machine all the same.
+    left, _ = browser.noisily("linkNotTaken", credential=world.token("owner"), host="trailcast.localhost")
+    assert "address of this machine only" in left["said"]
+    assert (left["hash"], left["kept"]) == ("#/", 0)
+    left, complaints = browser.noisily("linkNotTaken", credential="tcu_nonsense", host="127.0.0.1")
+    assert "mistyped, unknown, expired or revoked" in left["said"]
+    assert (left["hash"], left["kept"], len(complaints)) == ("#/", 0, 1)
 
 
 def test_revoked_token_ends_the_session_at_once_and_says_so(browser: Browser, served: Server) -> None:

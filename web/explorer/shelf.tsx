@@ -2,8 +2,10 @@
 import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useState } from 'react';
 import { post, said } from './fetcher';
+import { firstHeaders } from './memory';
 import { QUESTIONS, type Question, SAMPLE, type Sample } from './questions';
 
+const NOBODY = 'Nobody is signed in in this tab: put a token under Headers, or sign in at the console first. Until then the variables name nothing.';
 const NOWHERE = '00000000-0000-0000-0000-000000000000';
 
 interface Answer {
@@ -24,7 +26,7 @@ async function findSample(headers: string): Promise<{ sample: Sample; note: stri
   const first = (list: keyof NonNullable<Answer['data']>) => answer.data?.[list].nodes[0]?.id ?? NOWHERE;
   return {
     sample: { agent: first('agents'), board: first('boards'), task: first('tasks') },
-    note: answer.data ? '' : 'Put a token under Headers first: the variables name nothing yet.',
+    note: answer.data ? '' : NOBODY,
   };
 }
 
@@ -35,7 +37,7 @@ function Shelf() {
     variableEditor: state.variableEditor,
     headerEditor: state.headerEditor,
   }));
-  const [note, setNote] = useState('');
+  const [note, setNote] = useState(Object.keys(said(parsed(firstHeaders()))).length > 0 ? '' : NOBODY);
   const open = async (question: Question) => {
     const headers = headerEditor?.getValue() ?? '';
     const found = await findSample(headers);

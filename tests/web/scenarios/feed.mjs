@@ -29,6 +29,42 @@ export async function refused(site, { credential }) {
   return { said, kept };
 }
 
+const whoIsIn = (page, name) => page.locator('.self strong', { hasText: name }).waitFor();
+
+/** By a link with a token in it; then by another one in the same tab, which loads nothing; and what is left of both. */
+export async function signedInByLink(site, { credential, name, other, otherName }) {
+  const page = await site.open(`/#token=${credential}`);
+  await whoIsIn(page, name);
+  const hashes = [await page.evaluate(() => location.hash)];
+  await page.goto(`${site.origin}/#/search`);
+  await page.locator('.total').filter({ hasText: /event/ }).waitFor();
+  await page.evaluate((token) => location.assign(`/#token=${token}`), other);
+  await whoIsIn(page, otherName);
+  hashes.push(await page.evaluate(() => location.hash));
+  await page.reload();
+  await whoIsIn(page, otherName);
+  await page.goBack();
+  await page.locator('.total').filter({ hasText: /event/ }).waitFor();
+  hashes.push(await page.evaluate(() => location.hash));
+  await page.goBack();
+  await page.locator('article').first().waitFor();
+  hashes.push(await page.evaluate(() => location.hash));
+  const kept = await page.evaluate(() => ({ here: JSON.stringify(sessionStorage), elsewhere: JSON.stringify(localStorage) + document.cookie }));
+  const { asked } = page;
+  await page.context().close();
+  return { hashes, asked, ...kept };
+}
+
+/** A link that is not taken: what is said, and what is left of it. */
+export async function linkNotTaken(site, { credential, host }) {
+  const page = await site.open('/favicon.svg');
+  await page.goto(`${site.origin.replace('127.0.0.1', host)}/#token=${credential}`);
+  const said = await page.getByRole('alert').textContent();
+  const left = await page.evaluate(() => ({ hash: location.hash, kept: sessionStorage.length }));
+  await page.context().close();
+  return { said, ...left };
+}
+
 /** Somebody with two workspaces chooses one, and then the other. */
 export async function chosenWorkspaces(site, { credential, first, second }) {
   const page = await site.open();
@@ -64,7 +100,35 @@ export async function waitForEvent(site, { name, sequence }) {
   const page = site.pages.get(name);
   const item = page.locator(`article[data-sequence="${sequence}"]`);
   await item.waitFor();
-  return { html: await item.innerHTML(), text: await item.innerText(), isSamePage: await page.evaluate(() => window.isSamePage === true) };
+  const looks = await item.evaluate((one) => ({
+    directions: [...one.querySelectorAll('[dir="auto"]')].map((part) => getComputedStyle(part).direction),
+    height: one.offsetHeight,
+    overflow: one.scrollWidth - one.clientWidth,
+    when: one.querySelector('time').title,
+  }));
+  return { ...looks, html: await item.innerHTML(), text: await item.innerText(), isSamePage: await page.evaluate(() => window.isSamePage === true) };
+}
+
+/** From a link that signs in to the first event, in milliseconds, with nothing kept from before. */
+export async function firstFeed(site, { credential }) {
+  const page = await site.open(`/#token=${credential}`);
+  const shown = await page.waitForFunction(() => document.querySelector('article') && performance.now());
+  const ms = await shown.jsonValue();
+  await page.context().close();
+  return ms;
+}
+
+/** A view that asks for nothing, so that the server may go. */
+export async function openTrail(site, { credential, name }) {
+  const page = await site.signedIn(credential, '#/trail', { name });
+  await page.locator('.group').first().waitFor();
+}
+
+/** The feed is opened for the first time while the server is away. */
+export async function openFeedInVain(site, { name }) {
+  const page = site.pages.get(name);
+  await page.getByRole('link', { name: /^Feed/ }).click();
+  return page.locator('.note h2').textContent();
 }
 
 export async function shownSequences(site, { name, last }) {
@@ -87,6 +151,29 @@ export async function endedSession(site, { name }) {
   };
   await closePage(site, { name });
   return ended;
+}
+
+/** What the feed shows is chosen by a preset, then by the picker; the way back from another view leads to it. */
+export async function chooseInFeed(site, { name, preset, leaveOut }) {
+  const page = site.pages.get(name);
+  await page.getByRole('link', { name: preset, exact: true }).click();
+  await page.getByRole('button', { name: /^Category/ }).click();
+  await page.getByRole('checkbox', { name: leaveOut }).uncheck();
+  await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: 'Trail', exact: true }).click();
+  await page.locator('#search-text').waitFor();
+  await page.getByRole('link', { name: /^Feed/ }).click();
+  await items(page).first().waitFor();
+  await page.locator('.badge.live').waitFor();
+  page.heard.splice(0);
+  return page.evaluate(() => location.hash);
+}
+
+/** What came over the socket since, and what is shown. */
+export async function heardInFeed(site, { name, last }) {
+  const page = site.pages.get(name);
+  await page.locator(`article[data-sequence="${last}"]`).waitFor();
+  return { heard: page.heard.join('\n'), shown: await site.sequences(page) };
 }
 
 export async function closePage(site, { name }) {
@@ -118,7 +205,7 @@ export async function writeComment(site, { name, task, message }) {
   await page.getByRole('button', { name: 'Add a comment…' }).click();
   await page.getByLabel('Task to comment on').fill(task);
   const offered = page.getByRole('list', { name: 'Tasks' }).getByRole('button');
-  await page.getByRole('button', { name: new RegExp(task, 'i') }).first().waitFor();
+  await offered.first().waitFor();
   const titles = await offered.allTextContents();
   await offered.first().click();
   await page.getByRole('textbox', { name: 'Comment', exact: true }).fill(message);

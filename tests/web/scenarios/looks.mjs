@@ -43,8 +43,8 @@ export async function audit(site, { credential, places, scheme, width }) {
 }
 
 /** Everything by keys alone: what has the focus after each step. */
-export async function keyboardOnly(site, { credential }) {
-  const page = await site.open('/');
+export async function keyboardOnly(site, { credential, viewport }) {
+  const page = await site.open('/', { viewport });
   const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim().slice(0, 40) || document.activeElement?.id);
   const tabTo = async (test) => {
     for (let presses = 0; presses < 60; presses += 1) {
@@ -72,6 +72,12 @@ export async function keyboardOnly(site, { credential }) {
   await page.keyboard.press('Enter');
   await page.locator('.panel .facts').waitFor();
   steps.panel = await page.evaluate(() => document.activeElement.id);
+  await tabTo(`document.activeElement.textContent === 'Copy the link'`);
+  steps.behind = false;
+  for (let presses = 0; presses < 3; presses += 1) {
+    await page.keyboard.press('Tab');
+    steps.behind ||= await page.evaluate(() => document.activeElement?.matches('.side *, article *, .skip') ?? false);
+  }
   await page.keyboard.press('Escape');
   await page.locator('.panel').waitFor({ state: 'detached' });
   await page.waitForFunction(() => document.activeElement?.dataset.open !== undefined);
@@ -88,6 +94,20 @@ export async function keyboardOnly(site, { credential }) {
   await page.waitForFunction(() => location.hash.includes('type=task.comment'));
   await page.keyboard.press('Escape');
   steps.picker = await page.evaluate(() => document.activeElement.textContent.startsWith('Type'));
+  await page.keyboard.press('Escape');
+  // A comment: from the button to the task, the text, and back.
+  await page.goto(`${site.origin}/#/`);
+  await page.locator('article').first().waitFor();
+  await tabTo(`document.activeElement.textContent.includes('Add a comment')`);
+  await page.keyboard.press('Enter');
+  await page.locator('.option').first().waitFor();
+  await tabTo(`document.activeElement.matches('.option')`);
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA' && !document.activeElement.disabled);
+  await page.keyboard.insertText('By keys alone');
+  await page.keyboard.press('Control+Enter');
+  await page.locator('article', { hasText: 'By keys alone' }).first().waitFor();
+  await page.waitForFunction(() => document.activeElement?.textContent?.includes('Add a comment'));
   await page.context().close();
   return steps;
 }

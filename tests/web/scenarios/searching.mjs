@@ -27,17 +27,26 @@ export async function searchBy(site, { credential, choices }) {
   const page = await site.signedIn(credential, '#/search');
   const other = await site.signedIn(credential, '#/search');
   const answers = [];
-  for (const { picker, option, outcome, text, range, total } of choices) {
+  for (const { picker, option, outcome, text, range, between, total } of choices) {
     await page.goto(`${site.origin}/#/search`);
     await page.locator('article').first().waitFor();
+    let counted = null;
     if (picker) {
       await page.getByRole('button', { name: picker, exact: false }).first().click();
-      await page.getByRole('checkbox', { name: option }).check();
+      const box = page.getByRole('checkbox', { name: option });
+      counted = await page.locator('.option', { has: box }).locator('.number').textContent();
+      await box.check();
       await page.keyboard.press('Escape');
     }
     if (range) {
       await page.getByRole('button', { name: /^Time/ }).click();
       await page.getByRole('radio', { name: range }).check();
+      await page.keyboard.press('Escape');
+    }
+    if (between) {
+      await page.getByRole('button', { name: /^Time/ }).click();
+      await page.getByLabel('From').fill(between[0]);
+      await page.getByLabel('Before').fill(between[1]);
       await page.keyboard.press('Escape');
     }
     if (outcome) await page.getByRole('link', { name: outcome }).click();
@@ -47,11 +56,66 @@ export async function searchBy(site, { credential, choices }) {
     await other.goto(`${site.origin}/${found.hash}`);
     if (answers.length === 0) await other.reload();
     const again = await settled(site, other, total);
-    answers.push({ ...found, again: again.sequences });
+    answers.push({ ...found, counted, again: again.sequences });
   }
   await other.context().close();
   await page.context().close();
   return answers;
+}
+
+/** What the address says of a time that is typed in, as a beginning and as an end. */
+export async function typedTimes(site, { credential, zone, walls }) {
+  const page = await site.signedIn(credential, '#/search');
+  await page.getByLabel('Time zone').selectOption(zone);
+  await page.getByRole('button', { name: /^Time/ }).click();
+  const found = [];
+  for (const wall of walls) {
+    const said = {};
+    for (const [label, name] of [['From', 'from'], ['Before', 'to']]) {
+      const before = await page.evaluate(() => location.hash);
+      await page.getByLabel(label).fill(wall);
+      await page.waitForFunction((old) => location.hash !== old, before);
+      said[name] = await page.evaluate((key) => new URLSearchParams(location.hash.split('?')[1]).get(key), name);
+    }
+    found.push([said.from, said.to]);
+  }
+  await page.context().close();
+  return found;
+}
+
+/** What is said at places that have nothing to show to this caller, and of the connection. */
+export async function saidAt(site, { credential, places }) {
+  const page = await site.signedIn(credential, '#/trail');
+  const said = [];
+  for (const place of places) {
+    await page.goto('about:blank'); // each is opened anew, as from a message
+    await page.goto(`${site.origin}/${place}`);
+    await page.waitForFunction(
+      () => document.querySelector('.note h2') && !document.querySelector('.loading') && !document.querySelector('.badge.waiting'),
+    );
+    said.push({
+      notes: await page.locator('.note h2').allTextContents(),
+      badge: (await page.locator('.badge').innerText()).trim(),
+      links: await page.locator('.note a').evaluateAll((all) => all.map((link) => link.getAttribute('href'))),
+    });
+  }
+  await page.context().close();
+  return said;
+}
+
+/** A search while a proxy has nobody behind it, and once more when it has. */
+export async function askedAgain(site, { credential, place }) {
+  const page = await site.signedIn(credential, '#/trail');
+  await page.locator('.group').first().waitFor();
+  await page.route('**/graphql', (route) => route.fulfill({ status: 502, contentType: 'text/html', body: '<html></html>' }));
+  await page.goto(`${site.origin}/${place}`);
+  const said = await page.locator('.note h2').textContent();
+  await page.unroute('**/graphql');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  const total = await page.locator('.total').filter({ hasText: /event/ }).textContent();
+  const { sequences } = await results(site, page);
+  await page.context().close();
+  return { said, total, sequences };
 }
 
 /** What a place shows, scrolled to its end. */

@@ -14,11 +14,20 @@ const PONG_MS = 5_000;
 const AGAIN_MS = 1_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_MS_MAX = 5_000;
+const LINGER_MS = 3_000;
 const FORBIDDEN = 4403;
 const WORTH_ANOTHER_TRY = new Set<unknown>(['UNAVAILABLE', 'RATE_LIMITED', 1011]);
 
 /** What the badge shows. */
 export const connection = signal<Connection>('off');
+
+/** Whose connection the badge is about: what the one of a session before says of its end is no news. */
+let current: object;
+let followers = 0;
+
+function show(whose: object, state: Connection): void {
+  if (whose === current) connection.value = state;
+}
 
 /** Exponential, with a random part so that the tabs of a restarted server do not all come at once; sooner when the network is back. */
 function retryWait(retries: number): Promise<void> {
@@ -34,26 +43,29 @@ export function openSocket(who: Credentials): Client {
   url.protocol = url.protocol.replace('http', 'ws');
   let socket: WebSocket | undefined;
   let unanswered: ReturnType<typeof setTimeout> | undefined;
+  const own = {};
+  current = own;
   return createClient({
     url: url.href,
     connectionParams: headersOf(who),
     keepAlive: PING_MS,
+    lazyCloseTimeout: LINGER_MS, // another filter is another subscription, but no reason to connect anew
     retryAttempts: Number.POSITIVE_INFINITY,
     retryWait,
     shouldRetry: (problem) => (problem as CloseEvent).code !== FORBIDDEN,
     on: {
       connecting: () => {
-        if (connection.value === 'off') connection.value = 'connecting';
+        if (connection.value === 'off') show(own, 'connecting');
       },
       opened: (opened) => {
         socket = opened as WebSocket;
       },
       connected: () => {
-        connection.value = 'live';
+        show(own, 'live');
       },
       closed: () => {
         clearTimeout(unanswered);
-        if (connection.value !== 'off') connection.value = 'lost';
+        show(own, followers > 0 ? 'lost' : 'off');
       },
       // A connection that died silently (a laptop that slept) is closed here, and so opened again.
       ping: (received) => {
@@ -84,9 +96,21 @@ export function follow(
   let again: ReturnType<typeof setTimeout> | undefined;
   let stop = () => {};
   let last: Problem | undefined;
+  let isOver = false;
+  followers += 1;
+  const leave = () => {
+    if (isOver) return;
+    isOver = true;
+    followers -= 1;
+    if (followers === 0 && connection.value === 'lost') connection.value = 'off'; // nobody waits for it to come back
+  };
   const end = (code: unknown, message: string) => {
-    if (WORTH_ANOTHER_TRY.has(code)) again = setTimeout(start, AGAIN_MS);
-    else onEnd(new Problem(code === FORBIDDEN ? 'UNAUTHENTICATED' : String(code), message));
+    if (WORTH_ANOTHER_TRY.has(code)) {
+      again = setTimeout(start, AGAIN_MS);
+      return;
+    }
+    leave();
+    onEnd(new Problem(code === FORBIDDEN ? 'UNAUTHENTICATED' : String(code), message));
   };
   const start = () => {
     last = undefined;
@@ -114,6 +138,7 @@ export function follow(
   start();
   return () => {
     clearTimeout(again);
+    leave();
     stop();
   };
 }

@@ -1,17 +1,26 @@
 /** One event, whole: who for whom, what changed side by side, metadata, what belongs to the same run, and where to go on. */
+import { computed, signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Event, type EventQuery, Total } from '../api/operations';
 import { exact } from '../state/clock';
 import { closeEvent } from '../state/keys';
 import { useAnswer } from '../state/pages';
-import { href, trailHref } from '../state/route';
+import { href, route, trailHref } from '../state/route';
 import { ask } from '../state/session';
 import { Icon } from '../ui/icons';
-import { Markdown } from '../ui/markdown';
+import { Markdown, Message } from '../ui/markdown';
 import { Avatar, BoardChip, OutcomePill, Person } from '../ui/parts';
 import { Loading, ProblemNote } from '../ui/states';
 import { counted, phrase, shown, type Who } from '../ui/words';
 import { Json } from './json';
+
+const narrow = matchMedia('(max-width: 56rem)'); // as the stylesheets have it
+const isNarrow = signal(narrow.matches);
+narrow.addEventListener('change', () => {
+  isNarrow.value = narrow.matches;
+});
+/** On a narrow screen nothing else is to be seen, and so nothing else is to be reached. */
+export const coversAll = computed(() => isNarrow.value && Boolean(route.value.params.get('event')));
 
 type Whole = NonNullable<EventQuery['activityEvent']>;
 
@@ -45,8 +54,8 @@ function Compared({ changes }: { changes: Whole['changes'] }) {
           {changes.map(({ path, before, after }) => (
             <tr key={path}>
               <th scope="row"><code>{path}</code></th>
-              <td class="before">{shown(before)}</td>
-              <td class="after">{shown(after)}</td>
+              <td class="before" dir="auto">{shown(before)}</td>
+              <td class="after" dir="auto">{shown(after)}</td>
             </tr>
           ))}
         </tbody>
@@ -102,7 +111,7 @@ function Body({ event }: { event: Whole }) {
   return (
     <>
       <Chain actor={event.actor} onBehalfOf={event.onBehalfOf} />
-      {event.message && <div class="said">{event.eventType === 'task.comment' ? <Markdown text={event.message} /> : <p>{event.message}</p>}</div>}
+      {event.message && <div class="said">{event.eventType === 'task.comment' ? <Markdown text={event.message} /> : <Message text={event.message} />}</div>}
       {event.changes.length > 0 && <><h3>Changes</h3><Compared changes={event.changes} /></>}
       <h3>Facts</h3>
       <Facts event={event} />
@@ -126,7 +135,7 @@ export function EventPanel({ id }: { id: string }) {
     <aside class="panel" aria-labelledby="panel-title">
       <header class="panel-head">
         <h2 id="panel-title" tabIndex={-1} ref={heading}>
-          {data && said ? <>{said.isKnown ? said.verb : <code>{said.verb}</code>} {said.thing?.label} <OutcomePill outcome={data.outcome} always /></> : 'Event'}
+          {data && said ? <>{said.isKnown ? said.verb : <code>{said.verb}</code>} <bdi>{said.thing?.label}</bdi> <OutcomePill outcome={data.outcome} always /></> : 'Event'}
         </h2>
         <button type="button" class="icon-button" title="Close (Esc)" onClick={closeEvent}>
           <Icon name="close" /> <span class="hidden">Close</span>

@@ -67,11 +67,18 @@ export function Composer({ board, target, choose }: ComposerProps) {
   const [problem, setProblem] = useState('');
   const key = useRef(makeKey());
   const area = useRef<HTMLTextAreaElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const wasOpen = useRef(false);
   const place = useId();
   useEffect(() => {
     if (target) area.current?.focus();
     key.current = makeKey();
   }, [target]);
+  const isClosed = !isOpen && !target;
+  useEffect(() => {
+    if (isClosed && wasOpen.current) opener.current?.focus({ preventScroll: true }); // what had the focus is gone
+    wasOpen.current = !isClosed;
+  }, [isClosed]);
   if (writableBoards.value.length === 0) return null;
   const close = () => {
     setOpen(false);
@@ -97,9 +104,9 @@ export function Composer({ board, target, choose }: ComposerProps) {
     }
     setState('idle');
   };
-  if (!isOpen && !target) {
+  if (isClosed) {
     return (
-      <button type="button" class="composer-closed" onClick={() => setOpen(true)}>
+      <button type="button" class="composer-closed" ref={opener} onClick={() => setOpen(true)}>
         <Icon name="comment" /> Add a comment…
       </button>
     );
@@ -122,6 +129,7 @@ export function Composer({ board, target, choose }: ComposerProps) {
       <textarea
         id={place}
         class="input"
+        dir="auto"
         rows={3}
         maxLength={LENGTH_MAX}
         placeholder="What is there to say? Markdown works."

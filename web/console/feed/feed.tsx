@@ -3,11 +3,13 @@ import { useEffect, useState } from 'preact/hooks';
 import type { LineFragment } from '../api/operations';
 import { href, route, withParams } from '../state/route';
 import { me, writableBoards } from '../state/session';
-import { BoardSelect } from '../ui/boards';
+import { Picker } from '../search/picker';
+import { BoardSelect, isReadable, NoSuchBoard } from '../ui/boards';
 import { Chunk, More } from '../ui/chunks';
 import { Icon } from '../ui/icons';
 import { Loading, Note, ProblemNote } from '../ui/states';
 import { plural } from '../ui/words';
+import { feedFilter, isChosen, keepChoice, PRESETS } from './choice';
 import { Composer, type Target } from './composer';
 import { Item } from './item';
 import { feed } from './store';
@@ -60,7 +62,7 @@ function Heard() {
   return <p class="hidden" aria-live="polite">{said}</p>;
 }
 
-function Empty({ board, comments }: { board: string | null; comments: boolean }) {
+function Empty({ board }: { board: string | null }) {
   const viewer = me.value;
   if (viewer && viewer.boards.length === 0 && viewer.role === 'MEMBER') {
     return (
@@ -72,26 +74,35 @@ function Empty({ board, comments }: { board: string | null; comments: boolean })
       </Note>
     );
   }
+  if (board && !isReadable(board)) return <NoSuchBoard />;
+  const isPart = Object.keys(feedFilter(route.value.params)).length > 0;
   return (
-    <Note icon="inbox" title={comments ? 'No comments yet' : 'Nothing has happened yet'}>
+    <Note icon="inbox" title={isPart ? 'Nothing of this has happened yet' : 'Nothing has happened yet'}>
       <p>
-        {board || comments ? 'This shows part of the log only.' : 'What agents and people log will appear here as it happens.'}{' '}
-        {(board || comments) && <a href={href([''])}>Show everything</a>}
+        {isPart ? 'This shows a part of the log, and appears by itself when there is something.' : 'What agents and people log will appear here as it happens.'}{' '}
+        {isPart && <a href={href([])}>Show everything</a>}
       </p>
     </Note>
   );
 }
 
-function Filters({ board, comments }: { board: string | null; comments: boolean }) {
+function Filters({ board }: { board: string | null }) {
+  const { params } = route.value;
   return (
     <div class="toolbar" role="group" aria-label="What the feed shows">
       <div class="segments">
-        {[false, true].map((only) => (
-          <a key={String(only)} href={withParams({ show: only ? 'comments' : null })} aria-current={only === comments ? 'true' : undefined}>
-            {only ? 'Comments' : 'Everything'}
+        {PRESETS.map((preset) => (
+          <a
+            key={preset.label}
+            href={withParams({ category: preset.category, type: preset.type })}
+            aria-current={isChosen(preset, params) ? 'true' : undefined}
+          >
+            {preset.label}
           </a>
         ))}
       </div>
+      <Picker name="category" />
+      <Picker name="type" />
       <BoardSelect board={board} />
     </div>
   );
@@ -127,10 +138,11 @@ function List({ reply }: { reply: (event: LineFragment) => void }) {
 export function FeedView() {
   const { params } = route.value;
   const board = params.get('board');
-  const comments = params.get('show') === 'comments';
+  const filter = JSON.stringify(feedFilter(params));
   const [target, setTarget] = useState<Target | null>(null);
   useTop();
-  useEffect(() => feed.show({ board, comments }), [board, comments]);
+  useEffect(() => feed.show(feedFilter(params)), [filter]);
+  useEffect(() => keepChoice(params), [params]);
   const reply = (event: LineFragment) => {
     if (event.task) setTarget({ id: event.task.id, title: event.task.title });
     scrollTo({ top: 0, behavior: 'smooth' });
@@ -140,17 +152,18 @@ export function FeedView() {
     <>
       <header class="view-head">
         <h1>Feed</h1>
-        <Filters board={board} comments={comments} />
+        <Filters board={board} />
       </header>
       <Composer board={board} target={target} choose={setTarget} />
       <Missed />
       <Heard />
       {feed.problem.value ? <ProblemNote problem={feed.problem.value} again={() => void feed.start()} /> : null}
       {isEmpty && feed.state.value === 'loading' && <Loading rows={7} />}
-      {isEmpty && feed.state.value === 'ready' && !feed.problem.value && <Empty board={board} comments={comments} />}
+      {isEmpty && feed.state.value === 'ready' && !feed.problem.value && <Empty board={board} />}
       {!isEmpty && <List reply={reply} />}
-      {!isEmpty && feed.hasMore.value && <More load={() => void feed.loadOlder()} isBusy={feed.state.value === 'more'} length={feed.chunks.value.length} />}
-      {!isEmpty && !feed.hasMore.value && <p class="end-of-list">This is where the log begins.</p>}
+      {feed.stuck.value ? <ProblemNote problem={feed.stuck.value} again={() => void feed.loadOlder()} /> : null}
+      {!isEmpty && feed.hasMore.value && !feed.stuck.value && <More load={() => void feed.loadOlder()} isBusy={feed.state.value === 'more'} length={feed.chunks.value.length} />}
+      {!isEmpty && !feed.hasMore.value && <p class="end-of-list">{filter === '{}' ? 'This is where the log begins.' : 'That is all there is of this.'}</p>}
     </>
   );
 }

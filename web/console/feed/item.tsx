@@ -4,7 +4,7 @@ import { clock } from '../state/clock';
 import { eventHref } from '../state/route';
 import { Spared } from '../ui/boundary';
 import { Avatar, BoardChip, Changes, OutcomePill, Person, Time } from '../ui/parts';
-import { Markdown } from '../ui/markdown';
+import { Markdown, Message } from '../ui/markdown';
 import { nameOf, phrase } from '../ui/words';
 
 export interface ItemProps {
@@ -40,11 +40,11 @@ function Line({ event, place, reply, trailOf }: ItemProps) {
         </a>
         <p class="item-what">
           {isKnown ? verb : <code>{verb}</code>}{' '}
-          {thing && <a class="thing" href={thing.href}>{thing.label}</a>} <OutcomePill outcome={event.outcome} />
+          {thing && <a class="thing" dir="auto" href={thing.href}>{thing.label}</a>} <OutcomePill outcome={event.outcome} />
         </p>
       </div>
       <div class="item-body">
-        {event.message && (isComment ? <Markdown text={event.message} /> : <p class="message">{event.message}</p>)}
+        {event.message && (isComment ? <Markdown text={event.message} /> : <Message text={event.message} />)}
         <Changes changes={event.changes} />
         <p class="item-foot">
           {event.board && event.boardId !== trailOf && <BoardChip board={event.board} />}

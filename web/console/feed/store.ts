@@ -15,22 +15,13 @@ const CHUNK = 50;
 const CHUNKS_MAX = 100;
 const WAITING_MAX = 1_000;
 const FLUSH_MS = 40;
+const AGAIN_MS = 3_000;
 const THE_BEGINNING = '1970-01-01T00:00:00Z';
-
-export interface Choice {
-  board: string | null;
-  comments: boolean;
-}
 
 export interface Chunked {
   id: number;
   items: LineFragment[];
 }
-
-const filterOf = ({ board, comments }: Choice): ActivityEventFilter => ({
-  ...(board ? { boardId: [board] } : {}),
-  ...(comments ? { eventType: ['task.comment'] } : {}),
-});
 
 class Feed {
   readonly chunks = signal<Chunked[]>([]);
@@ -38,13 +29,15 @@ class Feed {
   readonly uncounted = signal(0);
   readonly state = signal<'loading' | 'ready' | 'more'>('loading');
   readonly problem = signal<unknown>(null);
+  /** What kept older events from being read: those that are there stay. */
+  readonly stuck = signal<unknown>(null);
   readonly hasMore = signal(false);
   readonly missed = computed(() => this.waiting.value.length + this.uncounted.value);
   /** For people who do not see the list: what came, said now and then. */
   readonly heard = signal(0);
   isAtTop = true;
 
-  private choice: Choice = { board: null, comments: false };
+  private filter: ActivityEventFilter = {};
   private owner: unknown = null;
   private newest = 0;
   private older: string | null = null;
@@ -54,13 +47,12 @@ class Feed {
   private running = new AbortController();
   private unfollow = () => {};
 
-  /** Show this choice. One that is shown already goes on. */
-  show(choice: Choice): void {
-    const { board, comments } = this.choice;
+  /** Show what this filter finds. What is shown already goes on. */
+  show(filter: ActivityEventFilter): void {
     const owner = session.peek();
-    if (this.owner === owner && board === choice.board && comments === choice.comments && !this.problem.peek()) return;
+    if (this.owner === owner && JSON.stringify(filter) === JSON.stringify(this.filter) && !this.problem.peek()) return;
     this.owner = owner;
-    this.choice = choice;
+    this.filter = filter;
     void this.start();
   }
 
@@ -73,22 +65,27 @@ class Feed {
   }
 
   async start(): Promise<void> {
-    const owner = this.owner;
-    this.stop();
-    this.owner = owner;
-    this.running = new AbortController();
-    const { signal: ended } = this.running;
-    const filter = filterOf(this.choice);
     batch(() => {
       this.chunks.value = [];
       this.waiting.value = [];
       this.uncounted.value = 0;
       this.problem.value = null;
+      this.stuck.value = null;
       this.state.value = 'loading';
     });
+    await this.begin();
+  }
+
+  private async begin(): Promise<void> {
+    const owner = this.owner;
+    this.stop();
+    this.owner = owner;
+    this.running = new AbortController();
+    const { signal: ended } = this.running;
     try {
-      const { activityEvents: page } = await ask(Events, { filter, first: PAGE }, ended);
+      const { activityEvents: page } = await ask(Events, { filter: this.filter, first: PAGE }, ended);
       batch(() => {
+        this.problem.value = null;
         this.newest = Number(page.nodes[0]?.sequence ?? 0);
         this.older = page.pageInfo.endCursor ?? null;
         this.hasMore.value = page.pageInfo.hasNextPage;
@@ -97,8 +94,18 @@ class Feed {
       });
       this.followFrom(page.pageInfo.startCursor ? { after: page.pageInfo.startCursor } : { since: THE_BEGINNING });
     } catch (error) {
-      if (!ended.aborted) this.fail(error);
+      if (ended.aborted) return;
+      this.fail(error);
+      if (error instanceof Problem && error.code === 'NETWORK') this.beginAgain(ended);
     }
+  }
+
+  /** The server is away: what was asked is asked again by itself, now and then, and when the network is back. */
+  private beginAgain(ended: AbortSignal): void {
+    const again = () => void this.begin();
+    const timer = setTimeout(again, AGAIN_MS);
+    addEventListener('online', again, { once: true, signal: ended });
+    ended.addEventListener('abort', () => clearTimeout(timer));
   }
 
   /** What waited goes to the top. */
@@ -117,9 +124,12 @@ class Feed {
   async loadOlder(): Promise<void> {
     if (this.state.value !== 'ready' || !this.hasMore.value) return;
     const { signal: ended } = this.running;
-    this.state.value = 'more';
+    batch(() => {
+      this.state.value = 'more';
+      this.stuck.value = null;
+    });
     try {
-      const { activityEvents: page } = await ask(Events, { filter: filterOf(this.choice), first: PAGE, after: this.older }, ended);
+      const { activityEvents: page } = await ask(Events, { filter: this.filter, first: PAGE, after: this.older }, ended);
       if (ended.aborted) return;
       batch(() => {
         this.older = page.pageInfo.endCursor ?? this.older;
@@ -128,7 +138,12 @@ class Feed {
         this.state.value = 'ready';
       });
     } catch (error) {
-      if (!ended.aborted) this.fail(error);
+      if (ended.aborted) return;
+      noticeEnd(error);
+      batch(() => {
+        this.stuck.value = error;
+        this.state.value = 'ready';
+      });
     }
   }
 
@@ -141,7 +156,7 @@ class Feed {
       this.arrived.push(event);
       this.flushing ??= setTimeout(() => this.flush(), FLUSH_MS);
     };
-    this.unfollow = follow(current.socket, filterOf(this.choice), from, take, (problem) => {
+    this.unfollow = follow(current.socket, this.filter, from, take, (problem) => {
       // The log is another one than before, or does not go back that far: ask it anew instead of skipping in silence.
       if (problem.code === 'CURSOR_EXPIRED' || problem.code === 'BAD_CURSOR') void this.start();
       else this.fail(problem);

@@ -6,7 +6,7 @@ import { remember } from '../state/names';
 import { useAnswer } from '../state/pages';
 import { go, href, route, withParams } from '../state/route';
 import { ask } from '../state/session';
-import { BoardSelect } from '../ui/boards';
+import { BoardSelect, isReadable, NoSuchBoard } from '../ui/boards';
 import { Loading, Note, ProblemNote } from '../ui/states';
 import { percent } from '../ui/words';
 import { Chart } from './chart';
@@ -124,7 +124,9 @@ export function HealthView() {
             <Tile label="Failed" value={metrics.failed.toLocaleString('en')} kind={metrics.failed > 0 ? 'bad' : ''} to={href(['search'], { from: data.since, to: data.until, board, outcome: 'FAILURE' })} />
             <Tile label="Error rate" value={percent(metrics.errorRatePct)} to={href(['search'], { from: data.since, to: data.until, board, outcome: 'FAILURE' })} />
           </div>
-          {metrics.total === 0 ? (
+          {metrics.total === 0 && board && !isReadable(board) ? (
+            <NoSuchBoard />
+          ) : metrics.total === 0 ? (
             <Note icon="health" title="Nothing happened in this time"><p>Ask for a longer time, or for all boards.</p></Note>
           ) : (
             <Charts series={metrics.series} span={data.span} since={data.since} until={data.until} board={board} />

@@ -10,6 +10,7 @@ const TEXT_MIN = 3;
 const THE_BEGINNING = '1970-01-01T00:00:00Z';
 
 export const FACETS = {
+  category: ['Category', 'CATEGORY', 'category'],
   type: ['Type', 'EVENT_TYPE', 'eventType'],
   actor: ['Actor', 'ACTOR', 'actorId'],
   agent: ['Agent', 'AGENT', 'agentId'],

@@ -6,6 +6,7 @@ import { useAnswer } from '../state/pages';
 import { go, route, withParams } from '../state/route';
 import { ask } from '../state/session';
 import { Icon } from '../ui/icons';
+import { categoryOf } from '../ui/words';
 import { countedBy, FACETS, type FacetName } from './asked';
 
 const SHOWN_MAX = 60;
@@ -44,9 +45,13 @@ function Options({ name, label, chosen }: { name: FacetName; label: string; chos
   const { data, problem } = useAnswer(JSON.stringify([name, counted.filter, params.get('range'), params.get('from'), params.get('to')]), (signal) =>
     ask(Facet, { ...counted, by: FACETS[name][1] }, signal),
   );
-  const rows = data?.activityMetrics.breakdown ?? [];
-  useEffect(() => remember(rows.filter((row) => row.label).map((row) => [row.key, row.label as string])), [data]);
-  const shown = rows.filter((row) => `${row.label} ${row.key}`.toLowerCase().includes(text.trim().toLowerCase())).slice(0, SHOWN_MAX);
+  const found = data?.activityMetrics.breakdown ?? [];
+  useEffect(() => remember(found.filter((row) => row.label).map((row) => [row.key, row.label as string])), [data]);
+  // What is chosen can be taken back, and chosen again, also where there is none of it.
+  const [atFirst] = useState(chosen);
+  const absent = [...new Set([...atFirst, ...chosen])].filter((key) => !found.some((row) => row.key === key));
+  const rows = data ? [...found, ...absent.map((key) => ({ key, label: labelOf(name, key), total: 0 }))] : [];
+  const shown = rows.filter((row) => `${row.label} ${row.key} ${labelOf(name, row.key)}`.toLowerCase().includes(text.trim().toLowerCase())).slice(0, SHOWN_MAX);
   const toggle = (key: string) => go(withParams({ [name]: chosen.includes(key) ? chosen.filter((one) => one !== key) : [...chosen, key] }));
   return (
     <>
@@ -67,7 +72,7 @@ function Options({ name, label, chosen }: { name: FacetName; label: string; chos
           <li key={row.key}>
             <label class="option">
               <input type="checkbox" checked={chosen.includes(row.key)} onChange={() => toggle(row.key)} />
-              <span class="option-label">{row.label ?? row.key}</span>
+              <span class="option-label">{name === 'category' ? categoryOf(row.key) : (row.label ?? row.key)}</span>
               <span class="number">{row.total.toLocaleString('en')}</span>
             </label>
           </li>
@@ -105,4 +110,7 @@ export function Picker({ name }: { name: FacetName }) {
   );
 }
 
-export const labelOf = (name: FacetName, value: string) => (name === 'type' ? value : called(value));
+export function labelOf(name: FacetName, value: string): string {
+  if (name === 'category') return categoryOf(value);
+  return name === 'type' ? value : called(value);
+}

@@ -112,7 +112,7 @@ function Chosen() {
   );
 }
 
-function Results({ question }: { question: string }) {
+function Results({ question, recount }: { question: string; recount: () => void }) {
   const { params } = route.value;
   const filter = useMemo(() => filterOf(params), [question]);
   const found = usePages(question, async (after, signal) => {
@@ -120,13 +120,17 @@ function Results({ question }: { question: string }) {
     rememberEvents(activityEvents.nodes);
     return activityEvents;
   });
-  if (found.problem && found.chunks.length === 0) return <ProblemNote problem={found.problem} again={found.again} />;
+  const again = () => {
+    recount();
+    found.again();
+  };
+  if (found.problem && found.chunks.length === 0) return <ProblemNote problem={found.problem} again={again} />;
   if (found.chunks.length === 0) {
     if (found.state === 'loading') return <Loading rows={8} />;
     return (
       <Note icon="search" title="Nothing matches">
         <p>
-          Take a filter away, or ask for a longer time. <a href={href(['search'])}>Clear all filters</a>
+          Take a filter away, or ask for a longer time. What you may not see is not found. <a href={href(['search'])}>Clear all filters</a>
         </p>
       </Note>
     );
@@ -151,7 +155,8 @@ function Results({ question }: { question: string }) {
 export function SearchView() {
   const { params } = route.value;
   const question = questionOf(params);
-  const counts = useCounts(question).data ?? {};
+  const found = useCounts(question);
+  const counts = found.data ?? {};
   const total = (counts as Record<string, Count | undefined>)[params.get('outcome') ?? 'ALL'];
   return (
     <>
@@ -171,7 +176,7 @@ export function SearchView() {
         <ByOutcome counts={counts} />
         <Chosen />
       </div>
-      <Results question={question} />
+      <Results question={question} recount={found.again} />
     </>
   );
 }

@@ -15,7 +15,7 @@ function Between() {
         type="datetime-local"
         class="input"
         value={params.get(name) ? wallOf(params.get(name) as string) : ''}
-        onChange={({ currentTarget }) => go(withParams({ range: null, [name]: currentTarget.value ? instantOf(currentTarget.value) : null }))}
+        onChange={({ currentTarget }) => go(withParams({ range: null, [name]: currentTarget.value ? instantOf(currentTarget.value, name === 'from' ? 'begin' : 'end') : null }))}
       />
     </label>
   );

@@ -1,6 +1,8 @@
 /** What stands around every view: where one can go, who one is, whether the feed is live. */
 import type { ComponentChildren } from 'preact';
 import { connection } from '../api/live';
+import { coversAll } from '../event/panel';
+import { lastChoice } from '../feed/choice';
 import { feed } from '../feed/store';
 import { href, route } from '../state/route';
 import { me, session, signIn, signOut } from '../state/session';
@@ -18,7 +20,7 @@ const VIEWS: [string, IconName, string][] = [
 /** The server says so in the page, whose explorer may be switched off. */
 const HAS_EXPLORER = document.documentElement.dataset.explorer === 'on';
 const BADGES = {
-  off: ['lost', 'Not connected'],
+  off: ['', ''], // nothing is followed: a search alone is neither live nor lost
   connecting: ['waiting', 'Connecting…'],
   live: ['live', 'Live'],
   lost: ['lost', 'Reconnecting…'],
@@ -28,7 +30,7 @@ export function Badge() {
   const [kind, label] = BADGES[connection.value];
   return (
     <span class={`badge ${kind}`} role="status">
-      <span class="badge-dot" aria-hidden="true" /> {label}
+      {kind && <span class="badge-dot" aria-hidden="true" />} {label}
     </span>
   );
 }
@@ -40,7 +42,7 @@ function Navigation() {
       <ul>
         {VIEWS.map(([path, icon, label]) => (
           <li key={path}>
-            <a href={href([path].filter(Boolean))} aria-current={here === path ? 'page' : undefined}>
+            <a href={path === '' ? href([], lastChoice.value) : href([path])} aria-current={here === path ? 'page' : undefined}>
               <Icon name={icon} /> {label}
               {path === '' && feed.missed.value > 0 && here !== '' && (
                 <span class="count">
@@ -80,7 +82,7 @@ function Self() {
   if (!viewer) return null;
   const role = viewer.role ?? viewer.actor.kind;
   return (
-    <div class="self">
+    <div class="self" title={`${nameOf(viewer.actor)}, ${role.toLowerCase()}`}>
       <Avatar who={viewer.actor} small />
       <p>
         <strong>{nameOf(viewer.actor)}</strong>
@@ -96,10 +98,10 @@ function Self() {
 export function Shell({ children }: { children: ComponentChildren }) {
   return (
     <div class="shell">
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
+      <a class="skip" inert={coversAll.value} href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>
         Skip to the content
       </a>
-      <header class="side">
+      <header class="side" inert={coversAll.value}>
         <div class="side-top">
           <p class="brand">
             <Logo /> <span>Trailcast</span>

@@ -48,8 +48,8 @@ function Form({ note }: { note?: string | undefined }) {
       <details class="quiet">
         <summary>Where do I get one?</summary>
         <p>
-          The demo’s are printed by <code>make run</code>, and stand in <code>.trailcast/demo.json</code>. In an installation, whoever
-          runs it makes one with <code>python -m trailcast token create</code>; a JWT comes from your identity provider.
+          The demo’s are printed by <code>make run</code>, with links that sign you in, and stand in <code>.trailcast/demo.json</code>. In
+          an installation, whoever runs it makes one with <code>python -m trailcast token create</code>; a JWT comes from your identity provider.
         </p>
       </details>
     </form>

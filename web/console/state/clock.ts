@@ -12,8 +12,9 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 const DAYS_RELATIVE_MAX = 6;
 
-export const zone = signal(localStorage.getItem(KEY) ?? OWN);
 export const zones = [...new Set([OWN, 'UTC', ...Intl.supportedValuesOf('timeZone')])];
+const kept = localStorage.getItem(KEY);
+export const zone = signal(kept !== null && zones.includes(kept) ? kept : OWN); // another browser's may be unknown to this one
 export const now = signal(Date.now());
 setInterval(() => {
   now.value = Date.now();
@@ -32,12 +33,16 @@ const DAY = format({ weekday: 'long', day: 'numeric', month: 'long', year: 'nume
 const CLOCK = format({ hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const STAMP = format({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 
-export const exact = (at: string | number) => EXACT.value.format(new Date(at));
-export const dayOf = (at: string | number) => DAY.value.format(new Date(at));
-export const clock = (at: string | number) => CLOCK.value.format(new Date(at));
 const SHORT = format({ day: 'numeric', month: 'short' });
-export const date = (at: string | number) => SHORT.value.format(new Date(at));
-export const stamp = (at: string | number) => STAMP.value.format(new Date(at));
+
+/** What is no time, as an address may have it, stays as it is: the API says what is wrong with it. */
+const by = (style: { value: Intl.DateTimeFormat }) => (at: string | number) =>
+  Number.isNaN(new Date(at).getTime()) ? String(at) : style.value.format(new Date(at));
+export const exact = by(EXACT);
+export const dayOf = by(DAY);
+export const clock = by(CLOCK);
+export const date = by(SHORT);
+export const stamp = by(STAMP);
 
 const AGO = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto', style: 'short' });
 
@@ -55,14 +60,20 @@ export function ago(at: string): string {
 
 /** What a wall clock in the zone shows at that moment, as `<input type="datetime-local">` has it. */
 export function wallOf(at: string, name = zone.value): string {
+  if (Number.isNaN(Date.parse(at))) return '';
   const parts = new Intl.DateTimeFormat('sv-SE', { timeZone: name, dateStyle: 'short', timeStyle: 'short' }).format(new Date(at));
   return parts.replace(' ', 'T');
 }
 
-/** The moment at which it shows that; of two (clocks went back) the first, of none (clocks went forward) the one that was meant. */
-export function instantOf(wall: string, name = zone.value): string {
+const DAY_MS = 86_400_000;
+
+/** The moment at which it shows that. Of two (clocks went back) the one that leaves nothing out: the first for a beginning, the second for
+ * an end. Of none (clocks went forward) the one that was meant. */
+export function instantOf(wall: string, side: 'begin' | 'end', name = zone.value): string {
   const asked = Date.parse(`${wall}Z`);
-  let at = asked;
-  for (let round = 0; round < 2; round += 1) at = asked - (Date.parse(`${wallOf(new Date(at).toISOString(), name)}Z`) - at);
-  return new Date(at).toISOString();
+  const offsetAt = (at: number) => Date.parse(`${wallOf(new Date(at).toISOString(), name)}Z`) - at;
+  // Clocks change at most once in two days: these are the offsets before and after.
+  const [before, after] = [asked - offsetAt(asked - DAY_MS), asked - offsetAt(asked + DAY_MS)];
+  const right = [before, after].filter((at) => at + offsetAt(at) === asked).sort((one, other) => one - other);
+  return new Date((side === 'begin' ? right[0] : right.at(-1)) ?? before).toISOString();
 }

@@ -13,12 +13,9 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
-/** Close the event that is open beside the view, and go back to its line. */
+/** Close the event that is open beside the view. */
 export function closeEvent(): void {
-  const id = route.value.params.get('event');
-  if (!id) return;
-  go(withParams({ event: null }));
-  requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-open="${CSS.escape(id)}"]`)?.focus());
+  if (route.value.params.get('event')) go(withParams({ event: null }));
 }
 
 export function listenForKeys(): void {

@@ -4,10 +4,12 @@ import type { Client } from 'graphql-ws';
 import { ask as askAs, type Credentials, Problem } from '../api/http';
 import { connection, openSocket } from '../api/live';
 import { type Operation, Viewer, type ViewerQuery } from '../api/operations';
+import { firstLink, type Linked, listenForLinks } from './link';
 
 export type Me = ViewerQuery['viewer'];
 
 const KEY = 'trailcast.session';
+const EXPLORER_HEADERS = 'trailcast.explorer.headers'; // GraphiQL's, which begin with the credential that is kept here
 
 /** signed-out: why, if there is something to say. choosing: a person with several workspaces has to pick one. */
 export type Session =
@@ -22,6 +24,7 @@ export const me = computed(() => (session.value.state === 'signed-in' ? session.
 export const writableBoards = computed(() => me.value?.boards.filter(({ canWrite }) => canWrite).map(({ board }) => board) ?? []);
 
 const ENDED = 'Your access has ended: the token was revoked or has expired, or your membership ended. Sign in with another.';
+const NOT_HERE = 'Links with a token in them work on the address of this machine only: paste the token here instead.';
 
 function close(): void {
   const current = session.peek();
@@ -31,7 +34,9 @@ function close(): void {
 
 function enter(who: Credentials, viewer: Me): void {
   close();
-  sessionStorage.setItem(KEY, JSON.stringify(who));
+  const kept = JSON.stringify(who);
+  if (sessionStorage.getItem(KEY) !== kept) sessionStorage.removeItem(EXPLORER_HEADERS); // those of somebody else
+  sessionStorage.setItem(KEY, kept);
   session.value = { state: 'signed-in', who, me: viewer, socket: openSocket(who) };
 }
 
@@ -53,17 +58,30 @@ export async function signIn(who: Credentials): Promise<void> {
 export function signOut(note?: string): void {
   close();
   sessionStorage.removeItem(KEY);
+  sessionStorage.removeItem(EXPLORER_HEADERS);
   session.value = note ? { state: 'signed-out', note } : { state: 'signed-out' };
 }
 
-/** What was signed in before this tab was loaded again. */
-export function resume(): void {
+function stored(): Credentials | null {
   try {
-    const who = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Credentials | null;
-    if (who?.credential) void signIn(who);
+    return JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Credentials | null;
   } catch {
-    sessionStorage.removeItem(KEY);
+    return null;
   }
+}
+
+/** Sign in by a link, if one was opened; it takes nothing from who is signed in where links are not taken. */
+function signInBy(linked: Linked | null): void {
+  if (linked && linked !== 'not here' && linked.token) void signIn({ credential: linked.token });
+  else if (linked === 'not here' && session.peek().state === 'signed-out') session.value = { state: 'signed-out', note: NOT_HERE };
+}
+
+/** Who opened a link, else who was signed in before this tab was loaded again. */
+export function resume(): void {
+  const who = stored();
+  listenForLinks(signInBy);
+  if (who?.credential && (firstLink === null || firstLink === 'not here')) void signIn(who);
+  else signInBy(firstLink);
 }
 
 /** Take it as the end of the session where the credential no longer counts. */

@@ -21,10 +21,12 @@ function Link({ to, children }: { to: string; children: ComponentChildren }) {
 }
 
 type Inside = (tokens: Token[] | undefined) => ComponentChildren;
+/** Each block at the top goes the way its own text does, right to left or left to right; what stands in it goes along. */
+type Direction = { dir?: 'auto' };
 
-function Table({ token, inside }: { token: Tokens.Table; inside: Inside }) {
+function Table({ token, inside, way }: { token: Tokens.Table; inside: Inside; way: Direction }) {
   return (
-    <div class="table-scroll" tabIndex={0} role="region" aria-label="Table">
+    <div class="table-scroll" {...way} tabIndex={0} role="region" aria-label="Table">
       <table>
         <thead>
           <tr>{token.header.map((cell, place) => <th key={place} scope="col">{inside(cell.tokens)}</th>)}</tr>
@@ -39,33 +41,34 @@ function Table({ token, inside }: { token: Tokens.Table; inside: Inside }) {
   );
 }
 
-function List({ token, inside }: { token: Tokens.List; inside: Inside }) {
+function List({ token, inside, way }: { token: Tokens.List; inside: Inside; way: Direction }) {
   const items = token.items.map((item, place) => (
     <li key={place}>
       {item.task && <span aria-label={item.checked ? 'done' : 'open'}>{item.checked ? '☑ ' : '☐ '}</span>}
       {inside(item.tokens.filter(({ type }) => type !== 'checkbox'))}
     </li>
   ));
-  return token.ordered ? <ol start={Number(token.start) || 1}>{items}</ol> : <ul>{items}</ul>;
+  return token.ordered ? <ol start={Number(token.start) || 1} {...way}>{items}</ol> : <ul {...way}>{items}</ul>;
 }
 
 /** The element of a token, which is so many levels down. */
 function one(token: Token, key: number, depth: number): ComponentChildren {
   if (depth > DEPTH_MAX) return token.raw;
   const inside: Inside = (tokens) => (tokens ?? []).map((inner, place) => one(inner, place, depth + 1));
+  const way: Direction = depth === 0 ? { dir: 'auto' } : {};
   switch (token.type) {
     case 'space':
       return null;
     case 'paragraph':
-      return <p key={key}>{inside(token.tokens)}</p>;
+      return <p key={key} {...way}>{inside(token.tokens)}</p>;
     case 'heading':
-      return <p key={key} class="heading">{inside(token.tokens)}</p>;
+      return <p key={key} class="heading" {...way}>{inside(token.tokens)}</p>;
     case 'blockquote':
-      return <blockquote key={key}>{inside(token.tokens)}</blockquote>;
+      return <blockquote key={key} {...way}>{inside(token.tokens)}</blockquote>;
     case 'list':
-      return <List key={key} token={token as Tokens.List} inside={inside} />;
+      return <List key={key} token={token as Tokens.List} inside={inside} way={way} />;
     case 'table':
-      return <Table key={key} token={token as Tokens.Table} inside={inside} />;
+      return <Table key={key} token={token as Tokens.Table} inside={inside} way={way} />;
     case 'code':
       return <pre key={key} tabIndex={0}><code>{token.text}</code></pre>;
     case 'hr':
@@ -106,18 +109,36 @@ function read(text: string): Token[] | null {
   }
 }
 
-export function Markdown({ text }: { text: string }) {
-  const tokens = useMemo(() => read(text), [text]);
+/** What is long is cut until it is asked for. */
+function Cut({ text, kind, children }: { text: string; kind: string; children: ComponentChildren }) {
   const [isWhole, setWhole] = useState(false);
   const isLong = text.length > LONG_CHARACTERS || text.split('\n').length > LONG_LINES;
   return (
     <>
-      <div class={`markdown ${isLong && !isWhole ? 'cut' : ''}`}>{tokens ? tokens.map((token, place) => one(token, place, 0)) : <p>{text}</p>}</div>
+      <div class={`${kind} ${isLong && !isWhole ? 'cut' : ''}`}>{children}</div>
       {isLong && (
         <button type="button" class="link show-whole" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
           {isWhole ? 'Show less' : 'Show all of it'}
         </button>
       )}
     </>
+  );
+}
+
+export function Markdown({ text }: { text: string }) {
+  const tokens = useMemo(() => read(text), [text]);
+  return (
+    <Cut text={text} kind="markdown">
+      {tokens ? tokens.map((token, place) => one(token, place, 0)) : <p dir="auto">{text}</p>}
+    </Cut>
+  );
+}
+
+/** What an event says that is no comment: text and nothing else. */
+export function Message({ text }: { text: string }) {
+  return (
+    <Cut text={text} kind="message">
+      <p dir="auto">{text}</p>
+    </Cut>
   );
 }

@@ -3,7 +3,7 @@ import type { LineFragment, Outcome } from '../api/operations';
 import { ago, exact } from '../state/clock';
 import { href } from '../state/route';
 import { Icon, type IconName } from './icons';
-import { nameOf, roleOf, shown, type Who } from './words';
+import { brief, nameOf, roleOf, type Who } from './words';
 
 const HUES = 8;
 
@@ -30,7 +30,7 @@ export function Avatar({ who, small = false }: { who: Who; small?: boolean }) {
 export function Person({ who }: { who: Who }) {
   return (
     <>
-      <a class="name" href={href(['search'], { actor: who.id })}>{nameOf(who)}</a> <span class="role">{roleOf(who)}</span>
+      <a class="name" dir="auto" href={href(['search'], { actor: who.id })}>{nameOf(who)}</a> <span class="role">{roleOf(who)}</span>
     </>
   );
 }
@@ -61,15 +61,15 @@ export function OutcomePill({ outcome, always = false }: { outcome: Outcome; alw
 
 const CHANGES_INLINE = 3;
 
-/** What changed, in a line each: `status: todo → doing`. */
+/** What changed, in a line each: `status todo → doing`. Long values are whole in the event itself. */
 export function Changes({ changes }: { changes: LineFragment['changes'] }) {
   if (changes.length === 0) return null;
   return (
     <ul class="changes">
       {changes.slice(0, CHANGES_INLINE).map(({ path, before, after }) => (
         <li key={path}>
-          <span class="path">{path}</span> {before === null || before === undefined ? shown(before) : <del>{shown(before)}</del>}{' '}
-          <span aria-label="to">→</span> <ins>{shown(after)}</ins>
+          <span class="path">{path}</span> {before === null || before === undefined ? brief(before) : <del dir="auto">{brief(before)}</del>}{' '}
+          <span aria-label="to">→</span> <ins dir="auto">{brief(after)}</ins>
         </li>
       ))}
       {changes.length > CHANGES_INLINE && <li class="quiet">and {changes.length - CHANGES_INLINE} more</li>}

@@ -43,6 +43,20 @@ const VERBS: Record<string, [string, boolean]> = {
   'workspace.updated': ['changed access or settings of', true],
 };
 
+/** What people call the categories of the catalogue; a platform's own are called what they are. */
+const CATEGORIES: Record<string, string> = {
+  agent: 'Agents',
+  approval: 'Approvals',
+  auth: 'Signing in',
+  board: 'Boards',
+  event: 'Calendar',
+  project: 'Projects',
+  task: 'Tasks',
+  user: 'Profiles',
+  workspace: 'Workspace and access',
+};
+export const categoryOf = (name: string) => CATEGORIES[name] ?? name;
+
 export interface Phrase {
   verb: string;
   /** What it was done to; null where the verb says all. */
@@ -77,4 +91,12 @@ export const percent = (value: number | null | undefined) => (value == null ? '�
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return '–';
   return typeof value === 'string' ? value : JSON.stringify(value, null, 1);
+}
+
+const BRIEF_LETTERS = 90;
+
+/** The same in a line of a list. */
+export function brief(value: unknown): string {
+  const text = shown(value).replace(/\s+/g, ' ');
+  return text.length > BRIEF_LETTERS ? `${[...text.slice(0, BRIEF_LETTERS * 2)].slice(0, BRIEF_LETTERS - 1).join('')}…` : text;
 }
