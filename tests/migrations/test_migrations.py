@@ -147,6 +147,22 @@ async def test_migrating_twice_changes_nothing(database_url: str) -> None:
     assert await catalogue(database_url) == before
 
 
+async def test_indexes_that_were_built_beforehand_are_kept(database_url: str) -> None:
+    """As docs/operations.md shows it, with writers going on."""
+    built = re.findall(r"^CREATE INDEX CONCURRENTLY .*;$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    assert len(built) == 3
+    before = await catalogue(database_url)
+    await migrate(database_url, "0006")
+    connection = await asyncpg.connect(driver_url(database_url))
+    try:
+        for statement in built:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+    await migrate(database_url)
+    assert await catalogue(database_url) == before
+
+
 async def start_migrating(url: str) -> asyncio.subprocess.Process:
     """A process of its own that migrates, as each server does at its start."""
     program = "import asyncio, sys; from trailcast.ledger.migrating import migrate; asyncio.run(migrate(sys.argv[1]))"
