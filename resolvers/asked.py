@@ -99,7 +99,10 @@ def event_filter(wanted: EventFilter, settings: Settings, *path: str) -> EventFi
         _short(wanted.correlation_id, *path, "correlationId")
     moment(wanted.since, *path, "since")
     moment(wanted.until, *path, "until")
-    return wanted if wanted.entity is None else replace(wanted, entity=entity(wanted.entity, *path, "entity"))
+    if wanted.entity is None:
+        return wanted
+    spelled = entity(wanted.entity, *path, "entity")
+    return wanted if spelled == wanted.entity else replace(wanted, entity=spelled)
 
 
 def entity(reference: EntityRef, *path: str, names: tuple[str, str] = ("type", "id")) -> EntityRef:

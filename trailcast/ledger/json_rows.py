@@ -55,10 +55,14 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPage:
-    """A page whose items are finished: a JSON list, in UTF-8."""
+    """A page whose items are finished: a JSON list, in UTF-8. Where it stands is worked out if it is asked for."""
 
     items: bytes
-    page_info: PageInfo
+    find_info: Callable[[], PageInfo]
+
+    @property
+    def page_info(self) -> PageInfo:
+        return self.find_info()
 
 
 # What a text is put together of: what is always the same, and what PostgreSQL finds.

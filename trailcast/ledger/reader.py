@@ -7,7 +7,7 @@ that a page costs what its rows cost, wherever it lies.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
@@ -66,7 +66,7 @@ async def write_page(
     if written != read:
         return None  # what must be there is not, which is said where records are completed
     ends = (first, last) if read else None
-    return WrittenPage(items or b"[]", _page_info(scope, request, ends, more=read > request.limit))
+    return WrittenPage(items or b"[]", partial(_page_info, scope, request, ends, more=read > request.limit))
 
 
 def _page_info(scope: Scope, request: PageRequest, ends: tuple[int, int] | None, *, more: bool) -> PageInfo:
