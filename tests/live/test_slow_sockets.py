@@ -234,7 +234,7 @@ async def test_operations_of_one_socket_are_slow_together_and_each_misses_nothin
     assert list(received.values()) == [list(range(end + 1, end + said + 1))] * len(received)
 
 
-async def test_the_listener_hands_its_bounds_on_to_every_connection(
+async def test_the_listener_hands_its_options_on_to_every_connection(
     server: RunningServer, world: World, settings: Settings
 ) -> None:
     async with open_socket(server.ws, world.token("owner")):
@@ -244,6 +244,7 @@ async def test_the_listener_hands_its_bounds_on_to_every_connection(
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in {BUFFER_BYTES, 2 * BUFFER_BYTES}
         timeout_ms = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
         assert timeout_ms == settings.peer_timeout_s * 1000
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.fixture

@@ -38,7 +38,8 @@ class Client:
     """Asks over HTTP. `last` is the last response, for tests of status and headers."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=30)
+        # Left to verify, it reads all the authorities of the world first, in 20 ms of CPU for a client that speaks no TLS.
+        self._http = httpx.AsyncClient(base_url=url, timeout=30, verify=False)
         self._url = url
         self.last: httpx.Response
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import uvicorn
 from starlette.applications import Starlette
 
 from tests.support.waiting import until
@@ -22,10 +23,18 @@ from trailcast.settings import Settings
 class _Server(Server):
     """uvicorn without its signal handlers, which belong to pytest here."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._told.set()
+
     async def main_loop(self) -> None:
         # Upstream looks ten times a second whether it should stop; a suite of hundreds of servers feels that.
         await self.on_tick(0)
-        await until(lambda: self.should_exit, deadline_s=3600)
+        await self._told.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -73,5 +82,5 @@ async def running_server(
     try:
         yield RunningServer(port, app)
     finally:
-        server.should_exit = True
+        server.stop()
         await serving
