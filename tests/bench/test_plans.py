@@ -9,8 +9,8 @@ from bench.plans.asking import Question, questions, worst
 from bench.plans.reading import Read, read
 from trailcast.ledger.database import driver_url
 
-EVENTS = 40_000
-ROWS_MAX, BUFFERS_MAX = 2_000, 1_000  # a twentieth of the log, whose table alone has 2,000 pages
+EVENTS = 30_000
+ROWS_MAX, BUFFERS_MAX = 1_500, 750  # a twentieth of the log, whose table alone has 1,500 pages
 ACTOR_INDEX = "events_workspace_id_actor_id_sequence_idx"
 
 
