@@ -56,7 +56,6 @@ from trailcast.settings import Settings, load_settings
 logger = logging.getLogger(__name__)
 
 PATH = "/graphql"
-GC_YOUNG_OBJECTS_MAX = 20_000
 
 
 class Server:
@@ -122,11 +121,9 @@ class Server:
             stack.push_async_callback(condition.close)
             self._health = Health(services, condition)
             app.state.services = services
-            # What was made so far stays: full collections over it cost pauses and free nothing. What requests leave behind is freed
-            # by its counts; looking for cycles after each 700 objects, which a few requests make, is a twentieth of their CPU.
+            # What was made so far stays: full collections over it cost pauses and free nothing.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(GC_YOUNG_OBJECTS_MAX)
             yield {LEAVE: self.leave, SETTINGS: settings}
 
     async def leave(self) -> None:

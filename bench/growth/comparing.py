@@ -1,4 +1,4 @@
-"""The whole comparison on one database: the servers' answers are held against each other, then each workload is measured in turns.
+"""The whole comparison on one database: the servers' answers are held against each other, and each workload is measured in turns.
 
 All servers stand at once, and of all turns only one runs at a time. In each repeat every server has its turn, so what else the machine
 does falls on all alike. Reads come first; writes make the log larger, and `trim` takes them back before the next size or run.
@@ -99,12 +99,15 @@ async def compare(place: Place, postmaster: int, options: Options, run: Run, say
         callers = await stack.enter_async_context(Callers.ready(postmaster))
         watching = await stack.enter_async_context(_connected(place.url))
         bench = Bench(place, callers, watching, servers, options, run, say)
-        for workload in options.workloads:
-            await agree(bench, workload)
-        for workload in options.workloads:
-            for connections in options.connections:
-                say(f"{workload.name} {workload.title}, {connections} connections…")
-                await _measure(bench, workload, connections)
+        # Reads first, on the log as it was made: what is written to see whether the servers agree lies on top of it.
+        for writes in (False, True):
+            some = [workload for workload in options.workloads if bool(workload.writes) is writes]
+            for workload in some:
+                await agree(bench, workload)
+            for workload in some:
+                for connections in options.connections:
+                    say(f"{workload.name} {workload.title}, {connections} connections…")
+                    await _measure(bench, workload, connections)
         run.rss_kib = {server.name: rss_kib(server.pid) for server in servers}
 
 

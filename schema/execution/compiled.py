@@ -129,6 +129,9 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
             data = None
         finally:
             self.operation_extensions = {}
+            # Its helpers refer to the executor, and so all that was sent would stay until cycles are looked for: megabytes of a batch.
+            # Nobody asks for them any more.
+            self.async_helpers = None  # type: ignore[assignment]
         return ExecutionResult(data, self.collected_errors.errors or None)  # type: ignore[arg-type]
 
     def _collect_root(self, kind: GraphQLObjectType) -> tuple[dict[str, list[FieldDetails]], int]:

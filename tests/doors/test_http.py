@@ -19,7 +19,9 @@ NEW_MEDIA = "application/graphql-response+json"
 @pytest.fixture
 async def http(server: RunningServer, world: World) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {world.token('owner')}"}
-    async with httpx.AsyncClient(base_url=server.http.removesuffix("/graphql"), headers=headers, verify=False) as client:
+    async with httpx.AsyncClient(
+        base_url=server.http.removesuffix("/graphql"), headers=headers, verify=False
+    ) as client:
         yield client
 
 
