@@ -25,8 +25,8 @@ class Server(uvicorn.Server):
 
 def tune(listener: socket.socket, settings: Settings) -> None:
     """What every connection inherits of the socket that listens."""
-    # asyncio sets this only for sockets that name their protocol, which those of `socket.create_server` do not. Without it, the
-    # kernel keeps the body of an answer back until the client acknowledged the headers, which a client puts off for 40 ms.
+    # uvloop sets this itself; asyncio only for sockets that name their protocol, which those of `socket.create_server` do not. Without
+    # it, the kernel keeps the body of an answer back until the client has acknowledged the headers, which a client puts off for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # A reader that takes nothing keeps this much in the kernel, beside what is queued for it here.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.socket_buffer_bytes)
