@@ -23,17 +23,22 @@ from trailcast.settings import Settings
 
 # Coverage is not measured there, because measuring doubles the time of a test: these drive other processes, or ask the same code
 # as the tests of the parts do, once for each caller or with much more to it. What the gate counts is what the tests of the parts
-# reach. A file belongs here only when next to nothing is reached by it alone, which `--cov-context=test` tells.
+# reach: 95 of 100 lines and branches, where all together reach 97.
 UNMEASURED = (
-    "acceptance/", "bench/", "fuzz/", "cli/test_given", "cli/test_leaks", "cli/test_run", "cli/test_serve", "docs/", "isolation/",
-    "layout/", "migrations/", "soak/", "web/",
-    "access/test_client_address", "access/test_counts", "access/test_directory_reads", "access/test_event_reads",
-    "access/test_oracles", "access/test_revocation", "access/test_streams", "access/test_writes",
+    "acceptance/", "access/", "bench/", "faults/", "fuzz/", "cli/test_given", "cli/test_leaks", "cli/test_run", "cli/test_serve",
+    "docs/", "isolation/", "layout/", "live/", "migrations/", "soak/", "web/",
     "demo/test_story", "doors/test_hostile", "doors/test_input", "doors/test_masking",
     "ledger/test_append.", "ledger/test_buckets", "ledger/test_redaction",
-    "live/test_broadcast", "live/test_filters", "live/test_gained", "live/test_principals", "live/test_slow",
     "schema/test_cursors", "schema/test_event_filters", "schema/test_json_rows", "schema/test_names", "schema/test_pag",
 )  # fmt: skip
+# But for the tests of parts that nothing else reaches.
+MEASURED = (
+    "access/test_jwt",
+    "access/test_keys",
+    "access/test_sign_in_settings",
+    "live/test_doorbell",
+    "live/test_listener",
+)
 
 # Nor are the processes that these start: they serve what the tests of `cli/` start with coverage, again and for longer.
 UNMEASURED_PROCESSES = ("acceptance/", "bench/", "docs/", "soak/", "web/")
@@ -50,7 +55,7 @@ def _place(item: pytest.Item) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that are not measured."""
     for item in items:
-        if _place(item).startswith(UNMEASURED):
+        if _place(item).startswith(UNMEASURED) and not _place(item).startswith(MEASURED):
             item.add_marker(pytest.mark.no_cover)
 
 
