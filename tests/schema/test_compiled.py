@@ -5,7 +5,6 @@ executors, and everything below them is as it is.
 """
 
 import asyncio
-import gc
 import random
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
@@ -361,25 +360,6 @@ async def test_a_second_request_of_a_document_works_nothing_out(read: Reading) -
     answers = [(await read.data(PAGE, {"yes": True}), operation.kept.made) for _ in range(2)]
     assert answers[0] == answers[1]
     assert answers[0][1] == 4  # what the root selects, how it is called, the function, and what is read of the database
-
-
-@pytest.mark.asyncio(loop_scope="session")
-async def test_nothing_of_a_request_waits_for_the_collector(read: Reading) -> None:
-    """What refers to itself stays until somebody looks for cycles: of a batch, all that was sent."""
-
-    def executors() -> int:
-        return sum(isinstance(thing, CompilingExecutor) for thing in gc.get_objects())
-
-    log = 'mutation { logActivity(input: {eventType: "no type"}) { event { id } errors { message } } }'
-    gc.disable()
-    try:
-        gc.collect()
-        before = executors()
-        for document in (PAGE, log, "{ eventTypes { name } }"):  # an error holds on to where it was raised
-            await read(document, {"yes": True} if "$yes" in document else None)
-        assert executors() == before
-    finally:
-        gc.enable()
 
 
 @settings(max_examples=EXAMPLES_MAX, deadline=None, phases=[Phase.reuse, Phase.generate])
