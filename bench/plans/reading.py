@@ -40,7 +40,7 @@ async def read(connection: asyncpg.Connection, workspace_id: UUID, statement: Pr
         await connection.execute("SELECT set_config($1, $2, false)", name, value)
     await connection.execute(f"SET ROLE {READER}; PREPARE asked AS {statement.text}")
     try:
-        given = f"({', '.join(map(_quoted, values))})" if values else ""
+        given = f"({', '.join(map(quoted, values))})" if values else ""
         text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked{given}")
     finally:
         await connection.execute("RESET ALL; DEALLOCATE asked; RESET ROLE")
@@ -73,7 +73,8 @@ def _rows(node: dict[str, Any]) -> float:
     return float((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
+    """As it stands in a statement."""
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):

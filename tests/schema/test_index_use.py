@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event
 
+from bench.plans.reading import quoted
 from tests.conftest import EMPTY_TEMPLATE
 from tests.schema.scratch import Scratch, found_workspace
 from tests.schema.servers import shared_server
@@ -90,14 +91,6 @@ def _plan_of(node: dict[str, Any]) -> Plan:
     )
     indexes = {index} - {"events_"} if here else set[str]()
     return Plan(here.union(*(plan.steps for plan in inner)), indexes.union(*(plan.indexes for plan in inner)))
-
-
-def quoted(value: object) -> str:
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list):
-        value = "{" + ",".join(map(str, value)) + "}"
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)
