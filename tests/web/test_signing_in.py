@@ -53,6 +53,10 @@ def test_credential_that_does_not_count_is_refused_and_forgotten(
     assert all("401" in complaint for complaint in complaints)
 
 
+def test_signing_out_while_the_feed_connects_is_quiet(browser: Browser, world: World) -> None:
+    assert browser("signedOutEarly", credential=world.token("owner")) == {"asks": True}
+
+
 def test_link_signs_in_and_leaves_its_token_in_no_address(browser: Browser, world: World) -> None:
     owner, member = world.token("owner"), world.token("member")
     found = browser("signedInByLink", credential=owner, name="Olive", other=member, otherName="Mia")

@@ -6,6 +6,7 @@
 import type { Fetcher } from '@graphiql/toolkit';
 import { type ExecutionResult, Kind, type OperationDefinitionNode, parse } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
+import { QuietSocket } from '../shared/quiet-socket';
 
 type Headers = Record<string, string>;
 
@@ -18,7 +19,7 @@ function clientFor(headers: Headers): Client {
     void open?.client.dispose();
     const url = new URL('/graphql', location.href);
     url.protocol = url.protocol.replace('http', 'ws');
-    const client = createClient({ url: url.href, connectionParams: headers, retryAttempts: 3 });
+    const client = createClient({ url: url.href, webSocketImpl: QuietSocket, connectionParams: headers, retryAttempts: 3 });
     open = { key, client };
   }
   return open.client;

@@ -65,6 +65,28 @@ export async function linkNotTaken(site, { credential, host }) {
   return { said, ...left };
 }
 
+/** Signs out as soon as the socket is open, before the server has acknowledged it: the feed has asked for its subscription by then. */
+export async function signedOutEarly(site, { credential }) {
+  const page = await site.open();
+  await page.addInitScript(() => {
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(...given) {
+        super(...given);
+        const button = () => [...document.querySelectorAll('button')].find((one) => /Sign out/.test(`${one.ariaLabel} ${one.title} ${one.textContent}`));
+        this.addEventListener('open', () => button().click());
+        this.addEventListener('close', () => (globalThis.isClosed = true));
+      }
+    };
+  });
+  await page.reload();
+  await page.getByLabel('Token or JWT').fill(credential);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForFunction(() => globalThis.isClosed);
+  const asks = await page.getByLabel('Token or JWT').isVisible();
+  await page.context().close();
+  return { asks };
+}
+
 /** Somebody with two workspaces chooses one, and then the other. */
 export async function chosenWorkspaces(site, { credential, first, second }) {
   const page = await site.open();

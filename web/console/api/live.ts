@@ -3,6 +3,7 @@
  */
 import { signal } from '@preact/signals';
 import { type Client, createClient } from 'graphql-ws';
+import { QuietSocket } from '../../shared/quiet-socket';
 import { type Credentials, headersOf, Problem } from './http';
 import { type ActivityEventFilter, Live, type LiveSubscription } from './operations';
 
@@ -47,6 +48,7 @@ export function openSocket(who: Credentials): Client {
   current = own;
   return createClient({
     url: url.href,
+    webSocketImpl: QuietSocket,
     connectionParams: headersOf(who),
     keepAlive: PING_MS,
     lazyCloseTimeout: LINGER_MS, // another filter is another subscription, but no reason to connect anew
