@@ -87,7 +87,9 @@ class Command:
                 name = (folder / "cmdline").read_text().replace("\0", " ")
             except OSError:
                 continue
-            if state != "Z" and (session == self.process.pid or self.data_dir.resolve() in (cwd, *cwd.parents)):
+            # One that has no name any more has given its memory back, and is gone in a moment.
+            is_alive = state != "Z" and name != ""
+            if is_alive and (session == self.process.pid or self.data_dir.resolve() in (cwd, *cwd.parents)):
                 found.append(f"{folder.name} {name}")
         return found
 
