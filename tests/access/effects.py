@@ -77,7 +77,6 @@ async def listening(url: str) -> AsyncGenerator[Bell]:
         await connection.add_listener(
             CHANNEL, lambda _connection, _pid, _channel, payload: bell.heard.append(str(payload))
         )
-        await bell.rung()  # what a test before this one wrote may still be on its way
         yield bell
     finally:
         await connection.close()
