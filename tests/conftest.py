@@ -6,6 +6,7 @@ each test that asks gets a copy, in which commits are real and notices arrive.
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -57,6 +58,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _place(item).startswith(UNMEASURED) and not _place(item).startswith(MEASURED):
             item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Keep from the workers that this process is measured: they measure themselves."""
+    os.environ.pop(STARTS_COVERAGE, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Measure each worker once. pytest-cov measures it as it does the process that starts workers, and then as a worker beside
+    that: the mark that pauses the second for a test leaves the first at work, and all tests are as slow as measured ones."""
+    measuring = session.config.pluginmanager.getplugin("_cov")
+    if hasattr(session.config, "workerinput") and measuring is not None and measuring.cov_controller is not None:
+        measuring.cov_controller.pause()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -74,8 +74,12 @@ class Command:
         """As Ctrl-C in a terminal does; it must be clean."""
         self.signal(signal.SIGINT, group=True)
         assert self.exit_code() == 0, self.messages
-        assert self.left_over() == []
+        self.wait_until_nothing_is_left()
         assert "Traceback" not in self.messages
+
+    def wait_until_nothing_is_left(self) -> None:
+        """What ends because the command has ended, such as Python's own tracker of shared resources, does so a moment later."""
+        wait_until(lambda: self.left_over() == [])
 
     def left_over(self) -> list[str]:
         """The processes of the command's session, and those that work in its data directory."""

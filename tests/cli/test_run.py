@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.cli.conftest import Command, Launch, Seed, ask, wait_until
+from tests.cli.conftest import Command, Launch, Seed, ask
 from tests.support.clients import open_socket
 from trailcast.ledger.revisions import newest_revision
 
@@ -167,7 +167,7 @@ def test_start_after_one_that_was_killed_while_it_loaded_has_the_whole_demo(laun
     killed.wait_for("Loading the demo")
     killed.signal(signal.SIGKILL)
     assert killed.exit_code() == -signal.SIGKILL
-    wait_until(lambda: killed.left_over() == [])
+    killed.wait_until_nothing_is_left()
     command = start(launch, tmp_path / "data")
     for workspace in command.handout["workspaces"]:
         assert count(command, workspace["tokens"]["owner"]) == EVENTS[workspace["name"]]

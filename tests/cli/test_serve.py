@@ -37,7 +37,8 @@ def test_every_wish_to_stop_is_a_clean_end(
     for number in signals:
         command.signal(number, group=group)
     assert command.exit_code() == 0
-    assert (command.left_over(), "Traceback" in command.messages) == ([], False)
+    command.wait_until_nothing_is_left()
+    assert "Traceback" not in command.messages
 
 
 def test_stop_before_the_server_is_up_is_clean_too(launch: Launch, loaded: Path) -> None:
@@ -68,7 +69,7 @@ def test_killed_supervisor_leaves_neither_workers_nor_postgres(launch: Launch, l
     wait_until(lambda: command.messages.count("Application startup complete") == 2)
     os.kill(command.process.pid, signal.SIGKILL)
     assert command.exit_code() == -signal.SIGKILL
-    wait_until(lambda: command.left_over() == [])
+    command.wait_until_nothing_is_left()
     assert "Traceback" not in command.messages
 
 

@@ -1,27 +1,19 @@
 """Chromium, driven by Playwright in a Node process: a step of a scenario in, what it found out. No step may be noisy."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-def find_chromium() -> str:
-    found = next((path for path in map(shutil.which, NAMES) if path), None)
-    assert found, "There is no Chromium here, and scripts/install-browser has not installed one."
-    return found
 
 
 class Browser:
     """One browser on one site, for as long as the block runs."""
 
     def __init__(self, origin: str) -> None:
-        command = ("node", "driver.mjs", find_chromium(), origin)
+        command = ("node", "driver.mjs", origin)
         self._node = subprocess.Popen(command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:

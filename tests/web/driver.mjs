@@ -7,22 +7,11 @@ import * as explorer from './scenarios/explorer.mjs';
 import * as feed from './scenarios/feed.mjs';
 import * as looks from './scenarios/looks.mjs';
 import * as searching from './scenarios/searching.mjs';
-import { chromium } from './packages.mjs';
+import { launch } from './packages.mjs';
 
 const STEPS = { ...feed, ...searching, ...looks, ...explorer };
-const FLAGS = [
-  '--no-sandbox', // the tests may run as root, and Chromium's sandbox does not
-  '--disable-gpu',
-  '--disable-dev-shm-usage', // containers have little of it
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost',
-];
-const [executablePath, origin] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: FLAGS });
+const [origin] = process.argv.slice(2);
+const browser = await launch();
 const noise = [];
 const isOwn = (url) => [origin, origin.replace('http', 'ws'), `blob:${origin}`, 'data:'].some((start) => url.startsWith(start));
 

@@ -1,8 +1,7 @@
 // Takes docs/images/*.png. Arguments: the demo.json of a running server, the folder. Names are VIEW-SCHEME.png.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { chromium } from './packages.mjs';
+import { launch } from './packages.mjs';
 
 const [handout, folder] = process.argv.slice(2);
 const { http, workspaces } = JSON.parse(readFileSync(handout, 'utf8'));
@@ -15,8 +14,7 @@ const asked = await fetch(http, {
   body: JSON.stringify({ query: BUSIEST }),
 });
 const [{ key: task }] = (await asked.json()).data.activityMetrics.breakdown;
-const executablePath = execFileSync('sh', ['-c', 'command -v chromium || command -v chromium-browser || command -v google-chrome']).toString().trim();
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
+const browser = await launch();
 
 /** Without the heartbeats, as somebody reads it. */
 async function work(page) {

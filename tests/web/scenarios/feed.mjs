@@ -131,13 +131,14 @@ export async function waitForEvent(site, { name, sequence }) {
   return { ...looks, html: await item.innerHTML(), text: await item.innerText(), isSamePage: await page.evaluate(() => window.isSamePage === true) };
 }
 
-/** From a link that signs in to the first event, in milliseconds, with nothing kept from before. */
+/** What it takes from a link that signs in to the first event that is shown, with nothing kept from before. */
 export async function firstFeed(site, { credential }) {
   const page = await site.open(`/#token=${credential}`);
-  const shown = await page.waitForFunction(() => document.querySelector('article') && performance.now());
-  const ms = await shown.jsonValue();
+  await page.waitForFunction(() => document.querySelector('article'));
+  const { asked, told } = page;
+  const took = await page.evaluate(() => performance.now());
   await page.context().close();
-  return ms;
+  return { asked: asked.map((line) => line.split(' ')[0]), told: told.map((frame) => JSON.parse(frame).type), took };
 }
 
 /** A view that asks for nothing, so that the server may go. */
