@@ -161,7 +161,9 @@ def test_killed_server_costs_no_event_and_repeats_none(
         other.kill()
 
 
-def test_first_feed_takes_no_more_than_the_page_and_two_requests(browser: Browser, served: Server, world: World) -> None:
+def test_first_feed_takes_no_more_than_the_page_and_two_requests(
+    browser: Browser, served: Server, world: World
+) -> None:
     """How long that takes is measured by bench/pages."""
     took = browser("firstFeed", credential=world.token("owner"))
     assert Counter(PurePosixPath(urlsplit(url).path).suffix or urlsplit(url).path for url in took["asked"]) == {
