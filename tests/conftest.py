@@ -7,6 +7,7 @@ each test that asks gets a copy, in which commits are real and notices arrive.
 import asyncio
 import itertools
 import os
+import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -51,6 +52,13 @@ EMPTY_TEMPLATE = "template_empty"
 
 def _place(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).as_posix()
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C again where the shell that started this ignores it, as it does for what it starts with `&`: the servers and commands
+    of the tests would inherit that, and some are ended so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
