@@ -183,4 +183,14 @@ def test_long_feed_keeps_the_document_small(browser: Browser, served: Server, wo
     after = browser("bringNew", name="long", count=300)["after"]
     assert after == logged[::-1][: len(after)]
     assert 50 <= len(after) <= 250
+    # A burst comes to a page that is busy: what others of it hide is not drawn for nobody, and is there on the way down.
+    browser("stun", name="long")
+    for part in range(3):
+        burst = served.log(world.token("service"), *[comment(f"burst {part}, {number}") for number in range(400)])
+    woken = browser("wake", name="long", last=burst[-1])
+    assert woken["shown"] == burst[::-1][: len(woken["shown"])]
+    assert woken["drawn"] < 600
+    found = browser("readToTheEnd", name="long")
+    assert found["seen"] == served.sequences(world.token("owner"))
+    assert found["most"] <= 250
     browser("closePage", name="long")

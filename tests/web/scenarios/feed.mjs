@@ -252,12 +252,40 @@ export async function readToTheEnd(site, { name }) {
     seen.push(...shown.filter((sequence) => !seen.includes(sequence)));
     most = Math.max(most, count);
     if (isEnd) return { seen, most };
-    await page.evaluate(
-      () =>
-        new Promise((done) => {
-          scrollBy(0, 4000);
-          requestAnimationFrame(() => requestAnimationFrame(done));
-        }),
+    await page.evaluate(() => {
+      scrollBy(0, 3000);
+      return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    });
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll('.chunk')].every((chunk) => {
+        const { top, bottom } = chunk.getBoundingClientRect();
+        return chunk.childElementCount > 0 || bottom < 0 || top > innerHeight;
+      }),
     );
   }
+}
+
+/** The page comes to nothing until `wake`, as on a slow device, and counts which events it draws from then on. */
+export async function stun(site, { name }) {
+  const page = site.pages.get(name);
+  await page.evaluate(() => {
+    window.drawn = new Set();
+    const take = (node) => node.matches?.('article') && window.drawn.add(node.dataset.sequence);
+    const look = ({ addedNodes }) => addedNodes.forEach((node) => [node, ...(node.querySelectorAll?.('article') ?? [])].forEach(take));
+    new MutationObserver((changes) => changes.forEach(look)).observe(document.body, { childList: true, subtree: true });
+  });
+  page.held = await page.context().newCDPSession(page);
+  await page.held.send('Debugger.enable');
+  const paused = new Promise((done) => page.held.once('Debugger.paused', done));
+  await page.held.send('Debugger.pause');
+  page.evaluate(() => 0); // it pauses at the next statement
+  await paused;
+}
+
+/** It goes on. What is at the top once the last event is there, and how many were drawn for that. */
+export async function wake(site, { name, last }) {
+  const page = site.pages.get(name);
+  await page.held.send('Debugger.disable');
+  await page.locator(`article[data-sequence="${last}"]`).waitFor();
+  return { shown: await site.sequences(page), drawn: await page.evaluate(() => window.drawn.size) };
 }

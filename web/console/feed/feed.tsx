@@ -16,6 +16,7 @@ import { feed } from './store';
 
 const TOP_PX = 120;
 const SAID_EVERY_MS = 8_000;
+const ITEM_PX = 80; // about
 
 /** Keeps the store told whether the top can be seen: new events are put there only then. */
 function useTop(): void {
@@ -113,11 +114,11 @@ function List({ reply }: { reply: (event: LineFragment) => void }) {
   let place = 0;
   return (
     <div role="feed" class="card list" aria-label="Activity" aria-busy={feed.state.value === 'more'}>
-      {feed.chunks.value.map(({ id, items }) => {
+      {feed.chunks.value.map(({ id, items, isBelow }) => {
         const first = place + 1;
         place += items.length;
         return (
-          <Chunk key={id}>
+          <Chunk key={id} guessPx={isBelow ? items.length * ITEM_PX : undefined}>
             {() =>
               items.map((event, index) => (
                 <Item

@@ -15,12 +15,23 @@ const CHUNK = 50;
 const CHUNKS_MAX = 100;
 const WAITING_MAX = 1_000;
 const FLUSH_MS = 40;
+const FLUSH_MS_MAX = 500;
 const AGAIN_MS = 3_000;
 const THE_BEGINNING = '1970-01-01T00:00:00Z';
 
 export interface Chunked {
   id: number;
   items: LineFragment[];
+  /** Came in a burst, below others of it: it is not drawn before somebody comes near. */
+  isBelow: boolean;
+}
+
+/** Until what was changed is on the screen. A tab that nobody looks at draws nothing, and is not waited for. */
+function drawn(): Promise<void> {
+  return new Promise((done) => {
+    setTimeout(done, FLUSH_MS_MAX);
+    requestAnimationFrame(() => setTimeout(done));
+  });
 }
 
 class Feed {
@@ -60,6 +71,7 @@ class Feed {
     this.running.abort();
     this.unfollow();
     clearTimeout(this.flushing);
+    this.flushing = undefined;
     this.arrived = [];
     this.owner = null;
   }
@@ -154,7 +166,7 @@ class Feed {
       if (Number(event.sequence) <= this.newest) return;
       this.newest = Number(event.sequence);
       this.arrived.push(event);
-      this.flushing ??= setTimeout(() => this.flush(), FLUSH_MS);
+      this.flushing ??= setTimeout(() => void this.flush(), FLUSH_MS);
     };
     this.unfollow = follow(current.socket, this.filter, from, take, (problem) => {
       // The log is another one than before, or does not go back that far: ask it anew instead of skipping in silence.
@@ -171,10 +183,19 @@ class Feed {
     });
   }
 
-  private flush(): void {
-    this.flushing = undefined;
-    const arrived = this.arrived.reverse();
-    this.arrived = [];
+  /** What arrived goes to the list. Drawing gets half of the time at most: the more comes, the more goes at once, and what is above hides
+   * the rest of it. */
+  private async flush(): Promise<void> {
+    const { signal: ended } = this.running;
+    const began = performance.now();
+    this.put(this.arrived.splice(0).reverse());
+    await drawn();
+    if (ended.aborted) return;
+    const wait = Math.min(FLUSH_MS_MAX, Math.max(FLUSH_MS, performance.now() - began));
+    this.flushing = this.arrived.length > 0 ? setTimeout(() => void this.flush(), wait) : undefined;
+  }
+
+  private put(arrived: LineFragment[]): void {
     batch(() => {
       this.heard.value += arrived.length;
       const waits = !this.isAtTop || this.waiting.value.length > 0 || this.uncounted.value > 0;
@@ -193,7 +214,7 @@ class Feed {
     let chunks: Chunked[] = [];
     if (first && first.items.length + events.length < CHUNK * 2) chunks = [{ ...first, items: [...events, ...first.items] }, ...rest];
     else {
-      for (let place = 0; place < events.length; place += CHUNK) chunks.push(this.chunkOf(events.slice(place, place + CHUNK)));
+      for (let place = 0; place < events.length; place += CHUNK) chunks.push(this.chunkOf(events.slice(place, place + CHUNK), place > 0));
       chunks.push(...this.chunks.value);
     }
     if (chunks.length > CHUNKS_MAX) {
@@ -204,9 +225,9 @@ class Feed {
     this.chunks.value = chunks;
   }
 
-  private chunkOf(items: LineFragment[]): Chunked {
+  private chunkOf(items: LineFragment[], isBelow = false): Chunked {
     this.ids += 1;
-    return { id: this.ids, items };
+    return { id: this.ids, items, isBelow };
   }
 }
 

@@ -6,24 +6,30 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 const NEAR = '1200px 0px';
 
-function useNear<Place extends Element>(margin: string): [{ current: Place | null }, boolean] {
-  const place = useRef<Place>(null);
-  const [isNear, setNear] = useState(true);
-  useEffect(() => {
-    const observer = new IntersectionObserver(([entry]) => setNear(entry?.isIntersecting ?? true), { rootMargin: margin });
-    if (place.current) observer.observe(place.current);
-    return () => observer.disconnect();
-  }, [margin]);
-  return [place, isNear];
+interface ChunkProps {
+  /** How high it may be, of one that is to be drawn only when somebody comes near. */
+  guessPx?: number | undefined;
+  children: () => ComponentChildren;
 }
 
-export function Chunk({ children }: { children: () => ComponentChildren }) {
-  const [place, isNear] = useNear<HTMLDivElement>(NEAR);
-  const height = useRef(0);
-  if (place.current && isNear && place.current.childElementCount > 0) height.current = place.current.offsetHeight;
+export function Chunk({ guessPx, children }: ChunkProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const [isNear, setNear] = useState(guessPx === undefined);
+  const height = useRef(guessPx ?? 0);
   useEffect(() => {
-    if (place.current && isNear) height.current = place.current.offsetHeight;
-  });
+    const observer = new IntersectionObserver(
+      (entries) => {
+        const entry = entries.at(-1);
+        if (!entry) return;
+        // As the browser laid it out for itself: asking for it while chunks are drawn would have each lay out the whole list.
+        height.current = entry.boundingClientRect.height;
+        setNear(entry.isIntersecting);
+      },
+      { rootMargin: NEAR },
+    );
+    if (place.current) observer.observe(place.current);
+    return () => observer.disconnect();
+  }, []);
   return (
     <div ref={place} class="chunk" style={isNear ? undefined : { height: `${height.current}px` }}>
       {isNear && children()}
