@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -62,35 +63,41 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that are not measured."""
-    for item in items:
-        if _place(item).startswith(UNMEASURED) and not _place(item).startswith(MEASURED):
-            item.add_marker(pytest.mark.no_cover)
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
     """Keep from the workers that this process is measured: they measure themselves."""
     os.environ.pop(STARTS_COVERAGE, None)
 
 
+def _coverage(config: pytest.Config) -> Any:
+    """What measures this process, None where nothing does."""
+    plugin = config.pluginmanager.getplugin("_cov")
+    return plugin and plugin.cov_controller
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Measure each worker once. pytest-cov measures it as it does the process that starts workers, and then as a worker beside
-    that: the mark that pauses the second for a test leaves the first at work, and all tests are as slow as measured ones."""
-    measuring = session.config.pluginmanager.getplugin("_cov")
-    if hasattr(session.config, "workerinput") and measuring is not None and measuring.cov_controller is not None:
-        measuring.cov_controller.pause()
+    that: what pauses the second for a test would leave the first at work, and all tests would be as slow as measured ones."""
+    if hasattr(session.config, "workerinput") and (measuring := _coverage(session.config)):
+        measuring.pause()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Keep from the processes of some tests, and of their fixtures, that this one is measured."""
+    """Measure what is to be measured: neither the other tests with what is made ready for them, nor some processes of theirs."""
+    place, measuring = _place(item), _coverage(item.config)
+    is_measured = not place.startswith(UNMEASURED) or place.startswith(MEASURED)
     with pytest.MonkeyPatch.context() as patch:
-        if _place(item).startswith(UNMEASURED_PROCESSES):
+        if place.startswith(UNMEASURED_PROCESSES):
             patch.delenv(STARTS_COVERAGE, raising=False)
-        return (yield)
+        if is_measured or measuring is None:
+            return (yield)
+        measuring.pause()
+        try:
+            return (yield)
+        finally:
+            measuring.resume()
 
 
 @pytest.fixture(scope="session")

@@ -166,10 +166,9 @@ def test_first_feed_takes_no_more_than_the_page_and_two_requests(
 ) -> None:
     """How long that takes is measured by bench/pages."""
     took = browser("firstFeed", credential=world.token("owner"))
-    assert Counter(PurePosixPath(urlsplit(url).path).suffix or urlsplit(url).path for url in took["asked"]) == {
-        "/": 1, ".css": 1, ".woff2": 1, ".js": 1, ".svg": 1, "/graphql": 2,
-    }  # fmt: skip
-    assert took["told"] in (["connection_init"], ["connection_init", "subscribe"])
+    asked = Counter(PurePosixPath(urlsplit(url).path).suffix or urlsplit(url).path for url in took["asked"])
+    assert asked <= Counter({"/": 1, ".css": 1, ".woff2": 1, ".js": 1, ".svg": 1, "/graphql": 2})
+    assert took["told"] == ["connection_init", "subscribe"][: len(took["told"])]
 
 
 def test_long_feed_keeps_the_document_small(browser: Browser, served: Server, world: World) -> None:
