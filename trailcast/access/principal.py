@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     any_,
+    bindparam,
     func,
     literal,
     null,
@@ -195,6 +197,8 @@ _OF_CREDENTIAL = (
     credential.secret_sha256, credential.expires_at, credential.last_used_at, credential.revoked_at, credential.scopes,
 )  # fmt: skip
 _OF_HEAD = (models.Head.last_sequence, models.Head.first_sequence, models.Head.access_version)
+# Statements are made once, for any values: making one takes longer than PostgreSQL takes to answer it.
+_KEYS, _HOMES = bindparam("keys", type_=ARRAY(Text)), bindparam("homes", type_=ARRAY(Uuid))
 
 
 def _find_fault(token: Token, row: AnyRow | None, now: datetime) -> Fault | None:
@@ -210,21 +214,8 @@ async def _load_programs(
     connection: AsyncConnection, kind: ActorKind, presented: Sequence[Credentials], now: datetime
 ) -> Found:
     """Agents (their own board, or all where they have none) and services (everything)."""
-    subject = models.Agent if kind is ActorKind.AGENT else models.Service
-    extra = (models.Agent.role, models.Agent.board_id) if kind is ActorKind.AGENT else (null(), null())
-    here = subject.workspace_id == credential.workspace_id
-    query = (
-        select(
-            credential.id, *_OF_CREDENTIAL, *_OF_HEAD, subject.is_deleted, subject.id, subject.name, *extra,
-            models.Workspace.id, models.Workspace.name,
-        )
-        .join_from(credential, subject, here & (subject.id == credential.subject_id))
-        .join(models.Workspace, models.Workspace.id == subject.workspace_id)
-        .join(models.Head, models.Head.workspace_id == subject.workspace_id)
-        .where(credential.id == any_(literal([one.token.public_id for one in presented], ARRAY(Text))))
-        .where(credential.kind == kind.value)
-    )  # fmt: skip
-    rows = {row[0]: row for row in await connection.execute(query)}
+    wanted = {"keys": [one.token.public_id for one in presented]}
+    rows = {row[0]: row for row in await connection.execute(_select_programs(kind), wanted)}
     found: Found = {}
     for one in presented:
         row = rows.get(one.token.public_id)
@@ -249,15 +240,28 @@ async def _load_programs(
     return found
 
 
+@cache
+def _select_programs(kind: ActorKind) -> AnySelect:
+    subject = models.Agent if kind is ActorKind.AGENT else models.Service
+    extra = (models.Agent.role, models.Agent.board_id) if kind is ActorKind.AGENT else (null(), null())
+    here = subject.workspace_id == credential.workspace_id
+    return (
+        select(
+            credential.id, *_OF_CREDENTIAL, *_OF_HEAD, subject.is_deleted, subject.id, subject.name, *extra,
+            models.Workspace.id, models.Workspace.name,
+        )
+        .join_from(credential, subject, here & (subject.id == credential.subject_id))
+        .join(models.Workspace, models.Workspace.id == subject.workspace_id)
+        .join(models.Head, models.Head.workspace_id == subject.workspace_id)
+        .where(credential.id == any_(_KEYS))
+        .where(credential.kind == kind.value)
+    )  # fmt: skip
+
+
 async def _load_users(connection: AsyncConnection, presented: Sequence[Credentials], now: datetime) -> Found:
     """Users by their tokens, which name the user."""
-    asked = _asked([(one.token.public_id, one.workspace_id) for one in presented])
-    query = (
-        _select_users(asked, models.Membership.user_id == credential.subject_id, credential.id == asked.c.key)
-        .add_columns(*_OF_CREDENTIAL, credential.subject_id)
-        .where(credential.kind == ActorKind.USER.value)
-    )
-    rows = {row[0]: row for row in await connection.execute(query)}
+    wanted = _asking([(one.token.public_id, one.workspace_id) for one in presented])
+    rows = {row[0]: row for row in await connection.execute(_select_users_by_token(), wanted)}
     found: Found = {}
     for number, one in enumerate(presented, start=1):
         row = rows.get(number)
@@ -271,6 +275,16 @@ async def _load_users(connection: AsyncConnection, presented: Sequence[Credentia
     return found
 
 
+@cache
+def _select_users_by_token() -> AnySelect:
+    asked = _asked()
+    return (
+        _select_users(asked, models.Membership.user_id == credential.subject_id, credential.id == asked.c.key)
+        .add_columns(*_OF_CREDENTIAL, credential.subject_id)
+        .where(credential.kind == ActorKind.USER.value)
+    )
+
+
 def _by_token(principal: Principal, row: AnyRow, now: datetime) -> Principal:
     """The principal, with what its token says."""
     is_due = row.last_used_at is None or row.last_used_at <= now - LAST_USE_EVERY
@@ -280,9 +294,9 @@ def _by_token(principal: Principal, row: AnyRow, now: datetime) -> Principal:
 
 async def _load_identities(connection: AsyncConnection, presented: Sequence[Identity], now: datetime) -> Found:
     """Users by the `sub` of their JWTs, which was verified. Each workspace says for itself which of its users that is."""
-    asked = _asked([(one.external_id, one.workspace_id) for one in presented])
+    wanted = _asking([(one.external_id, one.workspace_id) for one in presented])
     found: Found = {}
-    for row in await connection.execute(_select_users(asked, models.User.external_id == asked.c.key)):
+    for row in await connection.execute(_select_users_by_identity(), wanted):
         one = presented[row[0] - 1]
         if now < one.expires_at:
             found[one] = replace(
@@ -294,11 +308,21 @@ async def _load_identities(connection: AsyncConnection, presented: Sequence[Iden
     return found
 
 
-def _asked(wanted: Sequence[tuple[str, UUID | None]]) -> TableValuedAlias:
-    """What is looked up, as a table: the key of each, the workspace that it asked for, and its number from one on."""
-    keys, homes = [key for key, _ in wanted], [home for _, home in wanted]
+@cache
+def _select_users_by_identity() -> AnySelect:
+    asked = _asked()
+    return _select_users(asked, models.User.external_id == asked.c.key)
+
+
+def _asking(wanted: Sequence[tuple[str, UUID | None]]) -> dict[str, object]:
+    """The values of `_asked`: the key of each, and the workspace that it asked for."""
+    return {"keys": [key for key, _ in wanted], "homes": [home for _, home in wanted]}
+
+
+def _asked() -> TableValuedAlias:
+    """What is looked up, as a table, with the number of each from one on."""
     return (
-        func.unnest(literal(keys, ARRAY(Text)), literal(homes, ARRAY(Uuid)))
+        func.unnest(_KEYS, _HOMES)
         .table_valued("key", "workspace_id", name="asked", with_ordinality="number")
         .render_derived()
     )
