@@ -61,8 +61,7 @@ async def get_event(context: Context, event_id: str, selection: Selection) -> Ev
     """One event. Raises NotFound for an absent and for a hidden one alike."""
     principal = await context.caller.principal()
     identity = asked.uuid(event_id, "id")
-    async with context.database.reading(principal.workspace.id) as connection:
-        event = await read_event(connection, principal.scope, identity, selection)
+    event = await read_event(context.database, principal.scope, identity, selection)
     if event is None:
         raise NotFound
     return event

@@ -48,13 +48,14 @@ async def node(
     identity = asked.uuid(node_id, "id")
     if identity == principal.workspace.id:
         return principal.workspace
+    event = await read_event(context.database, principal.scope, identity, selection)
+    if event is not None:
+        return event
     async with context.database.reading(principal.workspace.id) as connection:
-        found = await read_event(connection, principal.scope, identity, selection) or await find_entry(
-            connection, principal.scope, identity
-        )
-    if found is None:
+        entry = await find_entry(connection, principal.scope, identity)
+    if entry is None:
         raise NotFound
-    return found
+    return entry
 
 
 async def _listed(  # noqa: PLR0917 - the arguments of the four lists, handed on

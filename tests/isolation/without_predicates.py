@@ -61,6 +61,6 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
 
 def _forget_statements() -> None:
     """Those that were made with the predicate, or without it."""
-    for forms in (pages.PAGES, pages.WRITTEN_PAGES, pages.COUNTS):
+    for forms in (pages.PAGES, pages.WRITTEN_PAGES, pages.COUNTS, pages.EVENTS):
         forms.clear()
     counting.forget_statements()

@@ -1,4 +1,4 @@
-"""The statements of pages and of counts, made once for each form of what is asked (`trailcast.ledger.prepared`).
+"""The statements of pages, of counts and of single events, made once for each form of what is asked (`trailcast.ledger.prepared`).
 
 A page is a range of the log in its order, cut after one row more than it has. One index that is in page order serves each filter,
 so a page ends with its last row. What a member of some boards sees has no such index: the log is walked and what lies elsewhere left
@@ -36,7 +36,7 @@ from trailcast.ledger.columns import EventRows, Selection, comment_rows
 from trailcast.ledger.filters import LIST_FIELDS, conditions, form_of_filter, holds_text, is_of_whole_boards, narrowed
 from trailcast.ledger.json_rows import Shape, select_written
 from trailcast.ledger.lanes import Plan
-from trailcast.ledger.prepared import Asked, Forms, boards_of, by_name, by_name_once
+from trailcast.ledger.prepared import Asked, AskedById, Forms, boards_of, by_name, by_name_once
 from trailcast.records import EventFilter, EventRecord, OrderDirection, PageRequest
 
 # How far the log is walked for each row that is wanted: boards that hold a thirtieth of it fill a page on the way. Comments, or other
@@ -177,10 +177,17 @@ def _plan_of(asked: Asked) -> Plan:
     return Plan.ONCE if is_narrow and is_simple and is_one_index and not asked.request.offset else Plan.BY_VALUE
 
 
-PAGES, WRITTEN_PAGES, COUNTS = (
+def _make_event(asked: AskedById, selection: Selection) -> tuple[AnySelect, EventRows]:
+    rows = EventRows(asked.scope, selection)
+    is_it = Event.id == by_name("event_id", asked.event_id, Uuid())
+    return rows.select().where(*conditions(asked.scope, EventFilter(), by_name), is_it), rows
+
+
+PAGES, WRITTEN_PAGES, COUNTS, EVENTS = (
     Forms(_make_page, _plan_of),
     Forms(_make_written_page, _plan_of),
     Forms(_make_count, _plan_of_count),
+    Forms(_make_event, lambda _asked: Plan.ONCE),
 )
 
 

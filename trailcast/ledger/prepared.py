@@ -42,6 +42,13 @@ class Asked(NamedTuple):
         return reach(self.scope, self.wanted.board_id)
 
 
+class AskedById(NamedTuple):
+    """The same of a single event."""
+
+    scope: Scope
+    event_id: UUID
+
+
 # What is asked of it is there: a parameter stands only in the statement of a form in which its value is given.
 Find: TypeAlias = Callable[[Any], Any]
 
@@ -76,6 +83,7 @@ FIND: dict[str, Find] = {
     "after": lambda asked: asked.request.after,
     "before": lambda asked: asked.request.before,
     "offset": lambda asked: asked.request.offset,
+    "event_id": lambda asked: asked.event_id,
 }
 for _name in LIST_FIELDS:
     FIND |= _list_of(_name)
@@ -122,13 +130,13 @@ class Forms:
     """The statements of one kind by form; those that were asked for longest ago are forgotten."""
 
     def __init__(
-        self, make: Callable[..., tuple[AnySelect, Any]], plan: Callable[[Asked], Plan] = lambda _asked: Plan.BY_VALUE
+        self, make: Callable[..., tuple[AnySelect, Any]], plan: Callable[[Any], Plan] = lambda _asked: Plan.BY_VALUE
     ) -> None:
         self._make = make
         self._plan = plan
         self._kept: OrderedDict[Hashable, Prepared] = OrderedDict()
 
-    def find(self, form: Hashable, asked: Asked, *arguments: Any) -> Prepared:
+    def find(self, form: Hashable, asked: Asked | AskedById, *arguments: Any) -> Prepared:
         """The statement of this form; `make(asked, *arguments)` makes it, and what reads its rows."""
         found = self._kept.get(form)
         if found is None:
@@ -144,7 +152,7 @@ class Forms:
         self._kept.clear()
 
 
-def _prepare(query: AnySelect, reader: Any, asked: Asked, plan: Plan) -> Prepared:
+def _prepare(query: AnySelect, reader: Any, asked: Asked | AskedById, plan: Plan) -> Prepared:
     compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     names = compiled.positiontup or []
     for name in names:

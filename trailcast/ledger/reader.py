@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import Event, Head
 from models.base import AnySelect
 from trailcast.access.principal import LogHead
-from trailcast.access.scope import BoardSet, Scope
+from trailcast.access.scope import BoardSet, Scope, form_of_scope
 from trailcast.ledger.columns import EVERYTHING, EventRows, Selection
 from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
 from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, holds_text
 from trailcast.ledger.json_rows import Shape, WrittenPage
-from trailcast.ledger.pages import COUNTS, PAGES, WRITTEN_PAGES, form_of_count, form_of_page, rows_for
-from trailcast.ledger.prepared import Asked
+from trailcast.ledger.pages import COUNTS, EVENTS, PAGES, WRITTEN_PAGES, form_of_count, form_of_page, rows_for
+from trailcast.ledger.prepared import Asked, AskedById
 from trailcast.records import (
     CommentRecord,
     Count,
@@ -87,14 +87,12 @@ async def count_events(database: Database, scope: Scope, wanted: EventFilter, up
     return Count(min(counted, up_to), is_exact=counted <= up_to)
 
 
-async def read_event(
-    connection: AsyncConnection, scope: Scope, event_id: UUID, selection: Selection
-) -> EventRecord | None:
-    """The event with this id, if this scope may see it."""
-    rows = EventRows(scope, selection)
-    query = rows.select().where(*conditions(scope, EventFilter()), Event.id == event_id)
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else rows.read(scope, row)
+async def read_event(database: Database, scope: Scope, event_id: UUID, selection: Selection) -> EventRecord | None:
+    """The event with this id, if this scope may see it. Raises Unavailable."""
+    asked = AskedById(scope, event_id)
+    statement = EVENTS.find((selection, form_of_scope(scope)), asked, selection)
+    rows = await statement.fetch(database, asked)
+    return statement.reader.read(scope, rows[0]) if rows else None
 
 
 async def read_edge_event(
