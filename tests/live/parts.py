@@ -4,13 +4,14 @@ Nothing is replaced: the gates stand around the real connections, the log is a r
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from resolvers.context import Caller
@@ -24,6 +25,7 @@ from trailcast.ledger.admin import create_token, ensure_service
 from trailcast.ledger.append import Submission, append
 from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
+from trailcast.ledger.lanes import Plan
 from trailcast.live.audiences import Delivery
 from trailcast.live.counters import Counters
 from trailcast.live.feed import Feed, Start
@@ -50,6 +52,12 @@ class GatedDatabase(Database):
     async def reading(self, workspace_id: UUID | None) -> AsyncGenerator[AsyncConnection]:
         async with self._gated(), super().reading(workspace_id) as connection:
             yield connection
+
+    async def fetch(
+        self, workspace_id: UUID, text: str, values: Sequence[Any], plan: Plan = Plan.AS_IT_LIKES
+    ) -> list[asyncpg.Record]:
+        async with self._gated():
+            return await super().fetch(workspace_id, text, values, plan)
 
     @asynccontextmanager
     async def looking_up(self) -> AsyncGenerator[AsyncConnection]:

@@ -126,12 +126,13 @@ async def read_first_since(connection: AsyncConnection, workspace_id: UUID, mome
 
 
 async def read_range(
-    connection: AsyncConnection, scope: Scope, wanted: EventFilter, *, after: int, up_to: int, limit: int
+    database: Database, scope: Scope, wanted: EventFilter, *, after: int, up_to: int, limit: int
 ) -> list[EventRecord]:
-    """The next events that follow `after`, none beyond `up_to`, oldest first, with everything: what a feed replays."""
-    rows = rows_for(scope, wanted, EVERYTHING)
-    query = rows.select().where(*conditions(scope, wanted), Event.sequence > after, Event.sequence <= up_to)
-    return [rows.read(scope, row) for row in await connection.execute(query.order_by(Event.sequence).limit(limit))]
+    """The next events that follow `after`, none beyond `up_to`, oldest first, with everything: what a feed replays. Raises
+    Unavailable."""
+    request = PageRequest(limit=limit, direction=OrderDirection.ASC, after=after, before=up_to + 1)
+    page = await read_page(database, scope, wanted, request, EVERYTHING)
+    return [edge.node for edge in page.edges]
 
 
 async def read_batch(

@@ -352,10 +352,9 @@ class Subscription:
 
     async def _read_page(self, up_to: int, limit: int) -> list[EventRecord]:
         self._shared.counters.replays += 1
-        async with self._shared.database.reading(self.scope.workspace_id) as connection:
-            return await read_range(
-                connection, self.scope, self.audience.wanted, after=self.last, up_to=up_to, limit=limit
-            )
+        return await read_range(
+            self._shared.database, self.scope, self.audience.wanted, after=self.last, up_to=up_to, limit=limit
+        )
 
     def _may_see(self, event: EventRecord) -> bool:
         """By the rights of now, and by those that were in force when the hub came past it."""
