@@ -81,7 +81,6 @@ async def test_alive_but_not_ready_while_the_database_is_away(settings: Settings
 async def test_a_pool_without_a_free_connection_is_told_without_one(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(condition, "LOOK_S_MAX", 0.1)
     monkeypatch.setattr(condition, "KEPT_S", 0.0)
     async with running_server(settings.model_copy(update={"pool_size": 1, "writer_pool_size": 1})) as server:
 
