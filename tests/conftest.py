@@ -168,7 +168,7 @@ def settings(database_url: str) -> Settings:
     together can keep a connection or a statement waiting for seconds; what happens then has tests of its own too."""
     return Settings(
         database_url=database_url, port=0, tick_ms=200, sign_in_failures_max=1_000_000, sign_in_cache_ms=0,
-        pool_timeout_ms=PATIENCE_S * 1000, statement_timeout_ms=PATIENCE_S * 1000, socket_init_s=PATIENCE_S,
+        pool_timeout_ms=PATIENCE_S * 1000, statement_timeout_ms=PATIENCE_S * 1000, socket_init_s=PATIENCE_S, rollup_tick_s=3600,
     )  # fmt: skip
 
 
