@@ -68,8 +68,9 @@ async def test_all_readers_of_a_workspace_share_one_task_and_each_workspace_has_
         open_socket(server.ws, world.token("globex_owner")) as three,
     ):
         for socket in (one, one, two, three):
+            before = waiting(server)
             await socket.subscribe(FOLLOW, operation=str(id(object())))
-            await until_waiting(server, waiting(server) + 1)
+            await until_waiting(server, before + 1)
         assert tasks() == {f"trailcast-follow-{world.acme}", f"trailcast-follow-{world.globex}"}
         assert sorted(len(follower.members) for follower in followers(server)) == [1, 3]
     await until_nothing_is_left(server)

@@ -111,7 +111,7 @@ def drawn(fields: list[Any], chance: random.Random) -> str:
     found = []
     for field in chance.sample(fields, chance.randint(1, min(len(fields), 12))):
         name, below = field if isinstance(field, tuple) else (field, None)
-        alias = chance.choice(["", "", "", f"a{chance.randrange(1000)}_: "])
+        alias = chance.choice(["", "", "", f"a{chance.randrange(10**9)}_: "])
         condition = chance.choice(["", "", "", "", " @include(if: $yes)", " @skip(if: $yes)", " @skip(if: false)"])
         text = f"{alias}{name}{condition}"
         if below is not None:
