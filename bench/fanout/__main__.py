@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from bench.fanout.measuring import Measured
 from bench.fanout.options import Options
 from bench.fanout.report import ratios_table, results_table
 from bench.fanout.servers import NAMES, TRAILCAST
+from bench.home import home
 from trailcast.embedded import EmbeddedPostgres
 
 SUBSCRIBERS_MAX = 20_000  # ports of one loopback address, with some to spare
@@ -59,10 +59,8 @@ def postgres(names: Sequence[str]) -> Iterator[str | None]:
     if TRAILCAST not in names:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="fanout-") as directory:
-        Path(directory).chmod(0o711)  # under root PostgreSQL runs as another account, which has to get in
-        with EmbeddedPostgres(Path(directory) / "postgres") as server:
-            yield server.url()
+    with home() as directory, EmbeddedPostgres(directory / "postgres") as server:
+        yield server.url()
 
 
 async def compare_servers(asked: argparse.Namespace, options: Options, url: str | None) -> int:

@@ -9,9 +9,7 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from bench.growth.measuring import Measured
 from bench.growth.place import make_database, open_place
 from bench.growth.report import show, show_growth
 from bench.growth.workloads import NAMES, WORKLOADS
+from bench.home import home
 from trailcast.embedded import EmbeddedPostgres
 
 EVENTS_MIN = 1000
@@ -55,18 +54,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(f"there must be {EVENTS_MIN:,} events, a connection, a repeat, and some time")
     asked.set = dict(pair.partition("=")[::2] for pair in asked.set)
     return asked
-
-
-@contextmanager
-def home(keep: Path | None) -> Iterator[Path]:
-    """Where PostgreSQL keeps the logs."""
-    if keep is not None:
-        keep.mkdir(mode=0o711, parents=True, exist_ok=True)
-        yield keep
-        return
-    with tempfile.TemporaryDirectory(prefix="growth-") as directory:
-        Path(directory).chmod(0o711)  # under root PostgreSQL runs as another account, which has to get in
-        yield Path(directory)
 
 
 async def run_all(postgres: EmbeddedPostgres, postmaster: int, asked: argparse.Namespace, runs: list[Run]) -> None:

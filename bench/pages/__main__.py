@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import json
 import sys
-import tempfile
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +17,8 @@ from bench.fanout.errors import Failed
 from bench.fanout.machine import describe
 from bench.fanout.report import table
 from bench.fanout.servers import TRAILCAST, serving
-from trailcast.demo.handout import DemoWorkspace
-from trailcast.demo.loading import load_demo
+from bench.home import home, make_demo
 from trailcast.embedded import EmbeddedPostgres
-from trailcast.ledger.migrating import migrate
-from trailcast.settings import Settings
 
 VISITS = Path(__file__).with_name("visits.mjs")
 COLUMNS = ("page", "ms", "least", "most", "times the few words", "requests", "KiB")
@@ -62,11 +58,9 @@ def report(found: dict[str, list[Visit]]) -> str:
 
 
 async def run(url: str, visits: int) -> str:
-    homes: list[DemoWorkspace] = []
-    await migrate(url)
-    await load_demo(url, Settings(database_url=url), homes.extend, print)
+    company = await make_demo(url)
     async with serving(TRAILCAST, url) as server:
-        return report(await visit(server.port, homes[0].tokens.owner, visits))
+        return report(await visit(server.port, company.tokens.owner, visits))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -75,12 +69,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--visits", type=int, default=10, help="of each page")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="pages-") as directory:
-        Path(directory).chmod(0o711)  # under root PostgreSQL runs as another account, which has to get in
-        with EmbeddedPostgres(Path(directory) / "postgres") as server:
-            print(describe(), flush=True)
+    with home() as directory, EmbeddedPostgres(directory / "postgres") as server:
+        print(describe(), flush=True)
+        try:
             print(asyncio.run(run(server.url(), asked.visits)))
-            print(describe())
+        except Failed as failure:
+            sys.exit(f"bench.pages: {failure}")
+        print(describe())
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ import asyncpg
 
 from bench.fanout.machine import describe
 from bench.fanout.report import table
-from bench.growth.__main__ import home
 from bench.growth.generating import GENERATING
 from bench.growth.place import make_database, open_place
+from bench.home import home
 from bench.plans.asking import Question, questions, worst
 from bench.plans.reading import Read, read
 from trailcast.embedded import EmbeddedPostgres

@@ -9,7 +9,6 @@ import asyncio
 import json
 import statistics
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,11 +17,9 @@ from pathlib import Path
 from bench.fanout.http1 import LENGTH
 from bench.fanout.machine import cpu_ns, describe
 from bench.fanout.servers import TRAILCAST, UNWALLED, Server, serving
+from bench.home import home, make_demo
 from trailcast.demo.handout import DemoWorkspace
-from trailcast.demo.loading import load_demo
 from trailcast.embedded import EmbeddedPostgres
-from trailcast.ledger.migrating import migrate
-from trailcast.settings import Settings
 
 FIELDS = "id sequence eventType message outcome createdAt cursor actor { name } board { name } task { title }"
 QUESTIONS = {
@@ -117,10 +114,7 @@ def table(found: dict[str, dict[str, Measured]]) -> str:
 
 
 async def run(url: str, postmaster: int, asked: argparse.Namespace) -> str:
-    homes: list[DemoWorkspace] = []
-    await migrate(url)
-    await load_demo(url, Settings(database_url=url), homes.extend, print)
-    return table(await compare(url, postmaster, homes[0], asked.turns, asked.requests))
+    return table(await compare(url, postmaster, await make_demo(url), asked.turns, asked.requests))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -130,14 +124,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--turns", type=int, default=20, help="turns of each server and question")
     parser.add_argument("--requests", type=int, default=200, help="requests in a turn")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="walls-") as directory:
-        Path(directory).chmod(0o711)  # under root PostgreSQL runs as another account, which has to get in
-        data = Path(directory) / "postgres"
-        with EmbeddedPostgres(data) as server:
-            postmaster = int(next(data.rglob("postmaster.pid")).read_text().split()[0])
-            print(describe(), flush=True)
-            print(asyncio.run(run(server.url(), postmaster, asked)))
-            print(describe())
+    with home() as directory, EmbeddedPostgres(directory / "postgres") as server:
+        postmaster = int(next(directory.rglob("postmaster.pid")).read_text().split()[0])
+        print(describe(), flush=True)
+        print(asyncio.run(run(server.url(), postmaster, asked)))
+        print(describe())
 
 
 if __name__ == "__main__":
