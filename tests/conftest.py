@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.clients import Client, Statements
 from tests.support.postgres import TEST_PARAMETERS, memory_directory
-from tests.support.serving import RunningServer, running_server
+from tests.support.serving import UNDER_TEST, RunningServer, running_server
 from tests.support.world import World, build_world
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import Database, driver_url
@@ -47,7 +47,6 @@ MEASURED = (
 UNMEASURED_PROCESSES = ("acceptance/", "bench/", "docs/", "soak/", "web/")
 STARTS_COVERAGE = "COVERAGE_PROCESS_CONFIG"  # by it, coverage tells a Python process to measure itself
 
-PATIENCE_S = 30
 TEMPLATE = "template_world"
 EMPTY_TEMPLATE = "template_empty"
 
@@ -163,13 +162,8 @@ def world(templates: World) -> World:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """Settings for the test's database: tests override some with `settings.model_copy(update=…)`. Who calls is looked up for every
-    request, so that a test need not wait for what it changed; that it is remembered has tests of its own. Patient, since all tests
-    together can keep a connection or a statement waiting for seconds; what happens then has tests of its own too."""
-    return Settings(
-        database_url=database_url, port=0, tick_ms=200, sign_in_failures_max=1_000_000, sign_in_cache_ms=0,
-        pool_timeout_ms=PATIENCE_S * 1000, statement_timeout_ms=PATIENCE_S * 1000, socket_init_s=PATIENCE_S, rollup_tick_s=3600,
-    )  # fmt: skip
+    """Settings for the test's database: tests override some with `settings.model_copy(update=…)`."""
+    return Settings(database_url=database_url, **UNDER_TEST)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -13,7 +12,6 @@ from tests.access.rules import CALLERS, LOG, workspace_id
 from tests.conftest import TEMPLATE
 from tests.schema.servers import Shared, shared_server
 from tests.support.clients import content_of
-from tests.support.waiting import until
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.rollups import roll_up_all
@@ -82,17 +80,11 @@ async def tell(postgres: EmbeddedPostgres, templates: World) -> AsyncIterator[As
         yield asking
 
 
-NO_WORKSPACE = UUID(int=0)
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def bell(tell: Asking) -> AsyncIterator[Bell]:
     """The doorbell of the server that `tell` asks."""
     async with listening(tell.shared.url) as heard:
-        # What tests before this one wrote may still be on its way. The server rings one after the other: this one comes last.
-        tell.shared.server.services.bell.ring({NO_WORKSPACE: 0})
-        await until(lambda: any(str(NO_WORKSPACE) in line for line in heard.heard))
-        await heard.rung()
+        await heard.forget(tell.shared.server)  # what tests before this one wrote
         yield heard
 
 

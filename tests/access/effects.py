@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import asyncpg
 
@@ -11,6 +12,7 @@ from tests.support.waiting import until
 from trailcast.ledger.database import driver_url
 
 CHANNEL = "trailcast"
+NO_WORKSPACE = UUID(int=0)
 WRITTEN_TABLES = (
     "heads",
     "memberships",
@@ -66,6 +68,12 @@ class Bell:
         place = self.heard.index(mark)
         messages, self.heard[: place + 1] = self.heard[:place], []
         return messages
+
+    async def forget(self, server: RunningServer) -> None:
+        """Whatever was written before is not heard of later. The server rings one after the other: this one comes last."""
+        server.services.bell.ring({NO_WORKSPACE: 0})
+        await until(lambda: any(str(NO_WORKSPACE) in line for line in self.heard))
+        await self.rung()
 
 
 @asynccontextmanager

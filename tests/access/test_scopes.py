@@ -79,7 +79,7 @@ async def test_field_asks_for_its_scope_and_for_no_other(tell: Asking, bell: Bel
     variables = {name: value for name, value in ids.items() if f"${name}:" in document}
     others = [scope for scope in TokenScope if scope is not needed]
     without, alone = await narrow(tell, *others), await narrow(tell, needed or WRITE)
-    await bell.rung()
+    await bell.forget(tell.shared.server)
     before = await contents(tell.shared.sql)
     if needed is not None:
         for errors in await answered(tell, without, document, variables):

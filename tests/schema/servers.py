@@ -11,9 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from tests.conftest import PATIENCE_S
 from tests.support.clients import Client
-from tests.support.serving import RunningServer, running_server
+from tests.support.serving import UNDER_TEST, RunningServer, running_server
 from trailcast.clock import Clock, utc_now
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import driver_url
@@ -43,13 +42,8 @@ async def shared_server(
         await keeper.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         url = driver_url(postgres.url(name))
         sql = await asyncpg.connect(url)
-        # All tests call from one address, and many fail to sign in. Statements are counted: none is to come by itself meanwhile.
-        given = {
-            "port": 0, "tick_ms": 200, "sign_in_failures_max": 1_000_000, "sign_in_cache_ms": 0, "rollup_tick_s": 3600,
-            "pool_timeout_ms": PATIENCE_S * 1000, "statement_timeout_ms": PATIENCE_S * 1000, **settings,
-        }  # fmt: skip
         async with (
-            running_server(Settings(database_url=url, **given), clock) as server,
+            running_server(Settings(database_url=url, **{**UNDER_TEST, **settings}), clock) as server,
             Client(server.http) as gql,
         ):
             yield Shared(server, gql, sql, url)

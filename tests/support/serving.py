@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,6 +19,15 @@ from trailcast.doors.services import Services
 from trailcast.ledger.database import Database
 from trailcast.serving import Server, tune, uvicorn_config
 from trailcast.settings import Settings
+
+PATIENCE_S = 30
+# Of a server under test. Who calls is looked up for every request, so that a test need not wait for what it changed; no statement
+# comes by itself while statements are counted; all tests call from one address, and many fail to sign in. It is patient, since
+# all tests together can keep a connection or a statement waiting for seconds. What these do has tests of its own.
+UNDER_TEST: dict[str, Any] = {
+    "port": 0, "tick_ms": 200, "sign_in_failures_max": 1_000_000, "sign_in_cache_ms": 0, "rollup_tick_s": 3600,
+    "pool_timeout_ms": PATIENCE_S * 1000, "statement_timeout_ms": PATIENCE_S * 1000, "socket_init_s": PATIENCE_S,
+}  # fmt: skip
 
 
 class _Server(Server):

@@ -182,7 +182,7 @@ def test_long_feed_keeps_the_document_small(browser: Browser, served: Server, wo
     after = browser("bringNew", name="long", count=300)["after"]
     assert after == logged[::-1][: len(after)]
     assert 50 <= len(after) <= 250
-    # A burst comes to a page that is busy: what others of it hide is not drawn for nobody, and is there on the way down.
+    # A burst comes to a page that is busy: what others of it hide is not drawn before somebody comes there.
     browser("stun", name="long")
     for part in range(3):
         burst = served.log(world.token("service"), *[comment(f"burst {part}, {number}") for number in range(400)])
