@@ -18,9 +18,16 @@ from models.base import Base
 NOT_SUCCESS = "outcome <> 'SUCCESS'"
 
 
-def _page_index(*columns: str, where: str | None = None) -> Index:
-    """An index that serves one filter in page order."""
-    return Index(None, "workspace_id", *columns, "sequence", postgresql_where=text(where) if where else None)
+def _page_index(*columns: str, where: str | None = None, include: tuple[str, ...] = ()) -> Index:
+    """An index that serves one filter in page order; what it includes, it tells without the table."""
+    return Index(
+        None,
+        "workspace_id",
+        *columns,
+        "sequence",
+        postgresql_where=text(where) if where else None,
+        postgresql_include=include,
+    )
 
 
 class Event(Base):
@@ -49,6 +56,8 @@ class Event(Base):
         _page_index("task_id", where="task_id IS NOT NULL"),
         _page_index("entity_type", "entity_id"),
         _page_index("correlation_id", where="correlation_id IS NOT NULL"),
+        # An actor on a board, and so an agent or a user on a board: they are the actor with the same id, which the entry itself tells.
+        _page_index("actor_id", "board_id", include=("agent_id", "user_id")),
         # Two filters together: without these a page of what hardly occurs reads all that one of the two finds.
         _page_index("board_id", "event_type", where="board_id IS NOT NULL"),  # comments of a board too
         _page_index("agent_id", "event_type", where="agent_id IS NOT NULL"),

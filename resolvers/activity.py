@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from resolvers import asked
 from resolvers.context import Context
@@ -9,6 +10,7 @@ from trailcast.access.principal import Principal
 from trailcast.errors import BadUserInput, NotFound
 from trailcast.ledger.columns import Selection
 from trailcast.ledger.json_rows import Shape, WrittenPage
+from trailcast.ledger.prepared import AskedTotal
 from trailcast.ledger.reader import count_events, read_event, read_page, write_page
 from trailcast.live.feed import Start
 from trailcast.live.subscription import Subscription
@@ -48,13 +50,24 @@ async def list_events(
     return await _page(context, principal, wanted, request, selection)
 
 
-async def count(context: Context, wanted: EventFilter, up_to: int) -> Count:
-    """How many the filter wants, up to a bound. Raises BadUserInput."""
+async def count(
+    context: Context,
+    wanted: EventFilter,
+    up_to: int,
+    *,
+    exhaustive: bool = False,
+    page: Page[Any] | WrittenPage | None = None,
+) -> Count:
+    """How many the filter wants, up to a bound; `page` is one that has been read of them. Raises BadUserInput."""
     if not 1 <= up_to <= context.settings.count_max:
         raise BadUserInput(f"upTo must be 1 to {context.settings.count_max}.", ["upTo"])
     principal = await context.caller.principal()
     wanted = asked.event_filter(wanted, context.settings, "filter")
-    return await count_events(context.database, principal.scope, wanted, up_to)
+    told = (page and page.total) or Count(0, is_exact=False)
+    if told.is_exact:
+        return Count(min(told.count, up_to), is_exact=told.count <= up_to)
+    look_at = None if exhaustive else context.settings.count_look_at_max
+    return await count_events(context.database, AskedTotal(principal.scope, wanted, up_to, look_at), told.count)
 
 
 async def get_event(context: Context, event_id: str, selection: Selection) -> EventRecord:
@@ -103,4 +116,4 @@ async def _page(
         info, start_cursor=None, end_cursor=None,
         has_next_page=info.has_next_page or (not request.backward and bool(page.edges)),
         has_previous_page=info.has_previous_page or (request.backward and bool(page.edges)),
-    ))  # fmt: skip
+    ), page.total)  # fmt: skip

@@ -47,10 +47,11 @@ class PageInfo:
 
 
 @strawberry.type(
-    description="A bounded count of what the caller may see: past the bound, isExact is false and count is the bound."
+    description="A bounded count of what the caller may see. Where counting stopped before the end, isExact is false: "
+    "there are count, and perhaps more."
 )
 class Count:
-    count: int = strawberry.field(description="How many there are, or the bound.")
+    count: int = strawberry.field(description="How many there are, or how many were counted.")
     is_exact: bool = strawberry.field(description="Whether count is all there are.")
 
 
@@ -92,14 +93,24 @@ class LogConnection(Generic[T]):
         return self.page.page_info if self.page else None  # type: ignore[return-value]
 
     @strawberry.field(
-        description="How many the filter finds, whatever the page; counted only when asked for, up to a bound."
+        description="How many the filter finds, whatever the page; counted only when asked for, and never longer than a few "
+        "milliseconds: of a text, or of filters that no index holds together, 2000 events are looked at."
     )
     async def total_count(
         self,
         info: Info[Context, None],
         up_to: Annotated[int, strawberry.argument(description="Where counting stops: 1 to 10000.")] = COUNT_DEFAULT,
+        *,
+        exhaustive: Annotated[
+            bool,
+            strawberry.argument(
+                description="Look at as many events as it takes to reach upTo or the end: seconds in a log of millions."
+            ),
+        ] = False,
     ) -> Count:
-        return await activity.count(info.context, self.wanted, up_to)  # type: ignore[return-value]
+        return await activity.count(  # type: ignore[return-value]
+            info.context, self.wanted, up_to, exhaustive=exhaustive, page=self.page
+        )
 
 
 def _written(page: WrittenPage) -> Any:

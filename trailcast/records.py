@@ -323,23 +323,24 @@ class Edge(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """`count` is exact, or there are so many and perhaps more."""
+
+    count: int
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items in order, with what lies beyond them."""
+    """Some items in order, with what lies beyond them. `total`: what it tells of the number of the list."""
 
     edges: list[Edge[T]]
     page_info: PageInfo
+    total: Count | None = None
 
     @property
     def nodes(self) -> list[T]:
         return [edge.node for edge in self.edges]
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """`count` is exact, or the bound at which counting stopped."""
-
-    count: int
-    is_exact: bool
 
 
 @dataclass(frozen=True, slots=True)

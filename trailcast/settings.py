@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     page_size_max: int = Field(200, ge=1, le=1000, description="Most items on one page.")
     offset_max: int = Field(10_000, ge=0, le=100_000, description="Largest `offset`; beyond it, cursors.")
     count_max: int = Field(10_000, ge=1, le=1_000_000, description="Where `totalCount` stops counting.")
+    count_look_at_max: int = Field(2000, ge=0, le=1_000_000, description="Events that one `totalCount` may look at.")
     filter_values_max: int = Field(200, ge=1, le=10_000, description="Most values in one list of a filter.")
     buckets_max: int = Field(10_000, ge=1, le=100_000, description="Most points in one series of metrics.")
     breakdown_max: int = Field(200, ge=1, le=1000, description="Most rows of a breakdown or of a trail's contributors.")

@@ -21,8 +21,10 @@ from bench.plans.asking import Question, questions, worst
 from bench.plans.reading import Read, read
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import driver_url
+from trailcast.settings import Settings
 
 COUNTED_TO = 10_000  # the most that totalCount counts
+LOOKED_AT = Settings().count_look_at_max
 COLUMNS = ("caller", "filters", "events read", "pages of 8 KiB", "ms", "found", "by")
 
 
@@ -45,7 +47,7 @@ async def ask_all(url: str, asked: argparse.Namespace) -> list[tuple[Question, R
     try:
         found = []
         for question in questions(place, asked.together):
-            statement = question.count(COUNTED_TO) if asked.counts else question.page
+            statement = question.count(COUNTED_TO, LOOKED_AT) if asked.counts else question.page
             values = statement.values(question.asked)
             await read(connection, place.log.workspace_id, statement, values)
             found.append((question, await read(connection, place.log.workspace_id, statement, values)))
@@ -60,7 +62,8 @@ def show(found: Sequence[tuple[Question, Read]], number: int) -> str:
     reads = [one.rows for _, one in found]
     cuts = quantiles(reads, n=100)
     spread = ", ".join(f"{percent} of 100 read {cuts[percent - 1]:,.0f} or fewer" for percent in (50, 90, 99))
-    return f"{table(COLUMNS, rows)}\n\n{len(found):,} combinations: {spread}."
+    longest = max(one.ms for _, one in found)
+    return f"{table(COLUMNS, rows)}\n\n{len(found):,} combinations: {spread}. The longest took {longest:.1f} ms."
 
 
 def _row(question: Question, one: Read) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from bench.growth.place import PAGE, Place
 from bench.growth.shape import RARE_WORD, TRAIL_BOARD, TRAIL_TASK, WORDS
 from trailcast.access.scope import BoardSet, Scope
 from trailcast.ledger.json_rows import Field, Shape
-from trailcast.ledger.pages import COUNTS, WRITTEN_PAGES, form_of_count, form_of_page
-from trailcast.ledger.prepared import Asked, Prepared
+from trailcast.ledger.pages import WRITTEN_PAGES, form_of_page
+from trailcast.ledger.prepared import Asked, AskedTotal, Prepared
+from trailcast.ledger.totals import COUNTS, form_of_count
 from trailcast.records import EntityRef, EventFilter, Outcome, PageRequest
 
 WEEK, WEEKS_AGO = timedelta(weeks=1), 12
@@ -38,9 +39,9 @@ class Question:
         """The statement of the newest 50."""
         return WRITTEN_PAGES.find((SHOWN, form_of_page(self.asked)), self.asked, SHOWN)
 
-    def count(self, up_to: int) -> Prepared:
-        """The statement that counts up to so many."""
-        asked = self.asked._replace(request=PageRequest(limit=up_to))
+    def count(self, up_to: int, look_at: int) -> Prepared:
+        """The statement that counts up to so many, and looks at so many where it must."""
+        asked = AskedTotal(self.asked.scope, self.asked.wanted, up_to, look_at)
         return COUNTS.find(form_of_count(asked), asked)
 
 

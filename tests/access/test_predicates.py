@@ -20,9 +20,10 @@ from trailcast.access.scope import (
     BoardSet,
     Scope,
     admits,
-    is_of_some_boards,
     not_counted_for,
     reach,
+    reads_boards,
+    seen_as_actor,
     visible_on,
     visible_to,
 )
@@ -197,8 +198,12 @@ async def test_what_sql_shows_a_scope_is_what_a_delivery_admits(tell: Asking) ->
                 shown = await connection.execute(select(Event.workspace_id, Event.sequence).where(ours, within))
                 of_these = [event for event in admitted if event.board_id in asked]
                 assert {(row[0], row[1]) for row in shown} == places(of_these), (scope, asked)
-            if is_of_some_boards(scope):
-                parts = [visible_on(scope, literal(board, Uuid())) for board in scope.boards.ids]
+            as_actor = and_(visible_to(scope), *seen_as_actor(scope))
+            shown = await connection.execute(select(Event.workspace_id, Event.sequence).where(ours, as_actor))
+            assert {(row[0], row[1]) for row in shown} == places(admitted), scope
+            if reads_boards(scope):
+                read = BOARDS if scope.boards.all else scope.boards.ids
+                parts = [visible_on(scope, literal(board, Uuid())) for board in read]
                 elsewhere = and_(visible_to(scope), not_counted_for(scope))
                 found = [
                     (row[0], row[1])

@@ -1,9 +1,10 @@
-"""What is read for a page is in proportion to the page, whichever two filters are used together: counted in rows and in pages of disk,
-on a log small enough for a test. `bench.plans` counts the same on a log of any size."""
+"""What is read for a page is in proportion to the page, and what is read for a count to its bounds, whichever filters are used
+together: counted in rows and in pages of disk, on a log small enough for a test. `bench.plans` counts the same on any log."""
 
 import asyncpg
 
 from bench.growth.place import PAGE, fill, open_place
+from bench.growth.shape import TRAIL_EVENTS
 from bench.plans.__main__ import show
 from bench.plans.asking import Question, questions, worst
 from bench.plans.reading import Read, read
@@ -11,7 +12,11 @@ from trailcast.ledger.database import driver_url
 
 EVENTS = 30_000
 ROWS_MAX, BUFFERS_MAX = 1_500, 750  # a twentieth of the log, whose table alone has 1,500 pages
-ACTOR_INDEX = "events_workspace_id_actor_id_sequence_idx"
+# Of a count, whose bounds are both a page: a hundredth of the log. What is hidden of one task is passed by.
+COUNTED, COUNTED_OF_A_TASK = 6 * PAGE, 2 * TRAIL_EVENTS
+ACTOR_INDEXES = ", ".join(
+    f"events_workspace_id_actor_id_{other}sequence_idx" for other in ("", "board_id_", "outcome_")
+)
 
 
 async def test_what_is_read_is_in_proportion_to_the_page(empty_database_url: str) -> None:
@@ -20,26 +25,29 @@ async def test_what_is_read_is_in_proportion_to_the_page(empty_database_url: str
     connection = await asyncpg.connect(driver_url(empty_database_url))
 
     async def ask(question: Question, *, counted: bool = False) -> Read:
-        statement = question.count(PAGE) if counted else question.page
+        statement = question.count(PAGE, PAGE) if counted else question.page
         return await read(connection, place.log.workspace_id, statement, statement.values(question.asked))
 
     try:
         pages = [(question, await ask(question)) for question in questions(place, 2)]
-        counts = [(question, await ask(question, counted=True)) for question in questions(place, 1)]
-        assert len(pages) > 200
-        for question, one in (*pages, *counts):
+        counts = [(question, await ask(question, counted=True)) for question in questions(place, 3)]
+        assert (len(pages) > 200, len(counts) > 700) == (True, True)
+        for question, one in pages:
             what = question.caller, question.filters, one
             assert not one.reads_all, what
-            # A word is counted by walking, or by what its trigrams find: more than a page of it.
-            within = (one.rows <= ROWS_MAX, one.buffers <= BUFFERS_MAX)
-            assert within == (True, True) or (one.found is None and "word" in what[1][0]), what
+            assert (one.rows <= ROWS_MAX, one.buffers <= BUFFERS_MAX) == (True, True), what
+        for question, one in counts:
+            what = question.caller, question.filters, one
+            assert not one.reads_all, what
+            rows_max = COUNTED if {"task", "entity"}.isdisjoint(question.filters) else COUNTED_OF_A_TASK
+            assert (one.rows <= rows_max, one.buffers <= BUFFERS_MAX) == (True, True), what
         full = {question.caller for question, one in pages if one.found == PAGE + 1}
         assert full == {"owner", "member", "agent"}  # else there was little to read
         assert show(pages, 5).count("\n| ") == 1 + len(worst(pages, 5))
 
         # Without one of the indexes it would not be so.
         [by_actor] = [question for question, _ in pages if (question.caller, question.filters) == ("owner", ("actor",))]
-        await connection.execute(f"DROP INDEX {ACTOR_INDEX}, events_workspace_id_actor_id_outcome_sequence_idx")
+        await connection.execute(f"DROP INDEX {ACTOR_INDEXES}")
         assert (await ask(by_actor)).rows > ROWS_MAX
     finally:
         await connection.close()

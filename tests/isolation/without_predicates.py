@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, false, true
 
 from trailcast.access.scope import RollupKind
-from trailcast.ledger import counting, directory, filters, pages
+from trailcast.ledger import counting, directory, filters, pages, totals
 from trailcast.ledger.database import Database
 from trailcast.live import hub, subscription
 
@@ -41,8 +41,8 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "visible_to", lambda _scope, _bind: true())
         patch.setattr(filters, "counted_for", lambda _scope, _bind: true())
-        patch.setattr(pages, "visible_on", lambda _scope, _board, _bind: true())
-        patch.setattr(pages, "not_counted_for", lambda _scope, _bind: false())
+        patch.setattr(totals, "visible_on", lambda _scope, _board, _bind: true())
+        patch.setattr(totals, "not_counted_for", lambda _scope, _bind: false())
         patch.setattr(counting, "counted_kinds", lambda _scope: frozenset(RollupKind))
         patch.setattr(hub, "admits", lambda _scope, _event: True)
         patch.setattr(subscription, "admits", lambda _scope, _event: True)
@@ -61,6 +61,6 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
 
 def _forget_statements() -> None:
     """Those that were made with the predicate, or without it."""
-    for forms in (pages.PAGES, pages.WRITTEN_PAGES, pages.COUNTS, pages.EVENTS):
+    for forms in (pages.PAGES, pages.WRITTEN_PAGES, pages.EVENTS, totals.COUNTS):
         forms.clear()
     counting.forget_statements()

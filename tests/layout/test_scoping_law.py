@@ -22,6 +22,7 @@ UNSCOPED_READS = {
     "trailcast/ledger/pages.py:_newest_of_boards": "sequences, in a statement that asks for what may be seen as well",
     "trailcast/ledger/pages.py:_make_page": "selects from the rows of `_page`, which asks",
     "trailcast/ledger/pages.py:_stretch": "the end of the log: a bound, not an event",
+    "trailcast/ledger/totals.py:_counted": "selects of the events of `_within`, which asks",
     "trailcast/ledger/reader.py:_batch": "for the live hub, which hands nothing on that `admits` has not let pass",
     "trailcast/ledger/reader.py:sequences_with_text": "for the live hub: numbers out of a batch that it holds already",
 }
@@ -34,6 +35,7 @@ SCOPE_READERS = {
     "trailcast/ledger/columns.py": "a visible task may have moved to a board whose name is not the caller's to know",
     "trailcast/ledger/json_rows.py": "the same, where PostgreSQL writes it",
     "trailcast/ledger/pages.py": "which boards' newest entries are looked at, beside the predicate",
+    "trailcast/ledger/totals.py": "in which parts what may be seen is counted, beside the predicate",
     "trailcast/ledger/prepared.py": "the values of the parameters that the predicate has named",
     "trailcast/ledger/directory.py": "boards, tasks, agents and users are no events: their lists have rules of their own",
     "resolvers/log.py": "who writes may name only boards and tasks that it sees",
@@ -46,11 +48,14 @@ def test_every_read_of_events_passes_the_predicate() -> None:
 
 
 def test_conditions_open_with_the_predicate() -> None:
-    """`conditions` counts as a gate because what it returns begins with `visible_to(scope)`, and it does nothing else."""
+    """`conditions` counts as a gate because what it returns begins with `visible_to(scope)`, and all else narrows it."""
     tree = modules("trailcast")["trailcast/ledger/filters.py"]
     gate = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "conditions")
     assert [ast.unparse(statement) for statement in gate.body[1:]] == [
-        "return [visible_to(scope, bind), *narrowed(scope.workspace_id, wanted, bind)]"
+        (
+            "return [visible_to(scope, bind), *narrowed(scope.workspace_id, wanted, bind), "
+            "*(as_actor(scope, wanted, bind) if wanted.board_id is not None else ())]"
+        )
     ]
 
 

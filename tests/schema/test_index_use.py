@@ -21,6 +21,7 @@ from tests.schema.servers import shared_server
 from tests.support.world import World
 from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.admin import create_token
+from trailcast.ledger.database import READING
 from trailcast.ledger.roles import READER, READER_SCHEMA, WORKSPACES
 from trailcast.records import ActorKind
 
@@ -117,20 +118,24 @@ class Planner:
         finally:
             event.remove(engine, "before_cursor_execute", note)
         assert caught
-        return [plan for statement, parameters in caught for plan in await self._planned(statement, parameters)]
+        return [plan for one in caught for plan in await self._planned(*one, is_count="totalCount" in document)]
 
-    async def _planned(self, statement: str, parameters: tuple[Any, ...]) -> list[Plan]:
+    async def _planned(self, statement: str, parameters: tuple[Any, ...], *, is_count: bool) -> list[Plan]:
         sql = self.scratch.shared.sql
         await sql.execute(
             f"SET ROLE {READER}; SET search_path = {READER_SCHEMA}, public; SET {WORKSPACES} = '{self.scratch.workspace}'"
         )
+        # A count has no order that an index alone could give: of this, too, it depends that the server reads by indexes.
+        await sql.execute(f"SET enable_seqscan = {READING['enable_seqscan'] if is_count else 'on'}")
         plans = [await sql.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *parameters)]
         await sql.execute(f"PREPARE used AS {statement}")
         try:
             values = f"({', '.join(map(quoted, parameters))})" if parameters else ""
             plans.append(await sql.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE used{values}"))
         finally:
-            await sql.execute(f"DEALLOCATE used; RESET ROLE; RESET search_path; RESET {WORKSPACES}")
+            await sql.execute(
+                f"DEALLOCATE used; RESET ROLE; RESET search_path; RESET {WORKSPACES}; RESET enable_seqscan"
+            )
         return [plan_of(*of_page(json.loads(text)[0]["Plan"])) for text in plans]
 
 
@@ -172,6 +177,7 @@ async def directory(scratch: Scratch) -> None:
 PAGE = """query($filter: ActivityEventFilter, $direction: OrderDirection! = DESC, $after: String) {
   activityEvents(filter: $filter, direction: $direction, after: $after) { nodes { id message board { name } } } }"""
 COUNT = "query($filter: ActivityEventFilter) { activityEvents(filter: $filter) { totalCount(upTo: 40) { count } } }"
+EXHAUSTIVE = COUNT.replace("upTo: 40", "upTo: 40, exhaustive: true")
 OF = "events_workspace_id_{}_sequence_idx"
 # One value of each filter, and the index that gives its events in page order.
 IN_PAGE_ORDER: list[tuple[dict[str, Any], str]] = [
@@ -251,7 +257,7 @@ async def test_page_of_several_values_reads_an_index_and_never_the_whole_table(
         assert "Seq Scan" not in plan.steps
 
 
-@pytest.mark.parametrize("document", [PAGE, COUNT], ids=["page", "count"])
+@pytest.mark.parametrize("document", [PAGE, EXHAUSTIVE], ids=["page", "count"])
 @pytest.mark.parametrize("text", ["zyzzyva", "ZYZZYVA", "no such word"])
 async def test_rare_word_is_found_by_its_trigrams(planner: Planner, document: str, text: str) -> None:
     for caller in ("service", "agent", "member"):
@@ -344,5 +350,6 @@ async def test_scope_alone_never_reads_the_whole_table(planner: Planner, caller:
 async def test_what_a_member_sees_is_counted_along_its_boards(planner: Planner) -> None:
     """Not along the log, which holds many more events than its boards."""
     for plan in await planner.plans(COUNT, caller="member"):
-        assert plan.indexes == {OF.format("board_id"), OF.format("user_id")}
+        assert OF.format("board_id") in plan.indexes
+        assert "events_pkey" not in plan.indexes
         assert plan.steps.isdisjoint({"Seq Scan", "Sort"})

@@ -102,25 +102,38 @@ def form_of_scope(scope: Scope) -> tuple[bool, bool, bool, bool, bool]:
     return scope.everything, scope.agent_id is None, scope.user_id is None, boards.all, not boards.ids
 
 
-def is_of_some_boards(scope: Scope) -> bool:
-    """Whether what this scope sees are some boards by name, and what is its own: the one kind that no index has in order."""
+def reads_boards(scope: Scope) -> bool:
+    """Whether what this scope sees are boards, some by name or all, and what is its own."""
     boards = scope.boards
     return (
         not scope.everything
         and scope.agent_id is None
         and scope.user_id is not None
-        and not boards.all
-        and bool(boards.ids)
+        and (boards.all or bool(boards.ids))
     )
 
 
-def visible_on(scope: Scope, board_id: ColumnElement[UUID], bind: Bind = by_value) -> ColumnElement[bool]:
-    """Of what `visible_to` lets pass to a scope of some boards, the events of one board, which must be one of these. Together with
-    `not_counted_for` it is all of it, each event once, and every part is read from one index."""
+def is_of_some_boards(scope: Scope) -> bool:
+    """Whether these boards are some by name: the one kind of scope that no index has in order."""
+    return reads_boards(scope) and not scope.boards.all
+
+
+def visible_on(scope: Scope, board_id: ColumnElement[Any], bind: Bind = by_value) -> ColumnElement[bool]:
+    """Of what `visible_to` lets pass to a scope that reads boards, the events of one board, or of any of several, which must be among
+    these. With `not_counted_for` beside all of them it is all of it, each event once, and every part is read from one index."""
     return and_(
         Event.workspace_id == bind("workspace_id", scope.workspace_id, Uuid()),
         Event.board_id == board_id,
     )
+
+
+def seen_as_actor(scope: Scope, bind: Bind = by_value) -> list[ColumnElement[bool]]:
+    """What follows from `visible_to` for a scope that sees its own events and no others: the actor of each is the caller."""
+    if scope.everything or reads_boards(scope):
+        return []
+    if scope.agent_id is not None:
+        return [Event.actor_id == bind("own_agent_id", scope.agent_id, Uuid())]
+    return [] if scope.user_id is None else [Event.actor_id == bind("own_user_id", scope.user_id, Uuid())]
 
 
 def reach(scope: Scope, board_ids: Collection[UUID] | None) -> Scope:

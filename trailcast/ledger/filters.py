@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from models import Event, Rollup
-from trailcast.access.scope import Bind, Scope, by_value, counted_for, visible_to
+from trailcast.access.scope import Bind, Scope, by_value, counted_for, seen_as_actor, visible_to
 from trailcast.ledger.catalogue import COMMENT
 from trailcast.records import EventFilter, EventRecord, Outcome
 
@@ -42,7 +42,11 @@ AFTER_PREFIX = "\x7f"
 
 def conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
     """The WHERE of every list, count and metric of events: what the scope may see, and of that what the filter wants."""
-    return [visible_to(scope, bind), *narrowed(scope.workspace_id, wanted, bind)]
+    return [
+        visible_to(scope, bind),
+        *narrowed(scope.workspace_id, wanted, bind),
+        *(as_actor(scope, wanted, bind) if wanted.board_id is not None else ()),
+    ]
 
 
 def narrowed(workspace_id: UUID, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
@@ -51,7 +55,7 @@ def narrowed(workspace_id: UUID, wanted: EventFilter, bind: Bind = by_value) -> 
     for name in LIST_FIELDS:
         values = getattr(wanted, name)
         if values is not None:
-            found.append(_one_of(name, [getattr(value, "value", value) for value in values], bind))
+            found.append(one_of(name, [getattr(value, "value", value) for value in values], bind))
     if wanted.comments_only:
         found.append(_literally("event_type", [COMMENT]))
     if wanted.event_type_prefix is not None:
@@ -66,12 +70,20 @@ def narrowed(workspace_id: UUID, wanted: EventFilter, bind: Bind = by_value) -> 
     return found + time_range(workspace_id, wanted.since, wanted.until, bind)
 
 
+def as_actor(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
+    """What follows from the other conditions: an agent's events, and a user's, are those of the actor with the same id. Of the three
+    only actors have an index together with boards."""
+    named = [(name, values) for name in ("agent_id", "user_id") if (values := getattr(wanted, name)) is not None]
+    found = [one_of(name, list(values), bind, Event.actor_id) for name, values in named]
+    return found + seen_as_actor(scope, bind)
+
+
 def form_of_filter(wanted: EventFilter) -> tuple[object, ...]:
     """What of a filter decides how its conditions are written; equal for filters that differ only in values that are parameters."""
     prefix = wanted.event_type_prefix
     lengths = [None if (values := getattr(wanted, name)) is None else min(len(values), 2) for name in LIST_FIELDS]
     return (
-        *lengths, wanted.outcome, wanted.comments_only, wanted.text, prefix is None, prefix is not None and _is_category(prefix),
+        *lengths, wanted.outcome, wanted.comments_only, wanted.text, prefix is None, prefix is not None and is_category(prefix),
         wanted.entity is None, wanted.correlation_id is None, wanted.since is None, wanted.until is None,
     )  # fmt: skip
 
@@ -117,7 +129,7 @@ def rolled_conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) 
     for name, column in _ROLLED_COLUMNS.items():
         values = getattr(wanted, name)
         if values is not None:
-            found.append(_one_of(name, list(values), bind, column))
+            found.append(one_of(name, list(values), bind, column))
     if wanted.comments_only:
         found.append(Rollup.event_type == bindparam(None, COMMENT, literal_execute=True))
     if wanted.event_type_prefix is not None:
@@ -127,8 +139,8 @@ def rolled_conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) 
     return found
 
 
-def _one_of(name: str, values: list[Any], bind: Bind, column: Any = None) -> ColumnElement[bool]:
-    """The column has one of these values."""
+def one_of(name: str, values: list[Any], bind: Bind, column: Any = None) -> ColumnElement[bool]:
+    """The column, or what else is given for it, has one of these values."""
     if not values:
         return false()
     if name == "outcome":
@@ -153,13 +165,14 @@ def prefix_range(
     prefix: str, bind: Bind = by_value, event_type: Any = Event.event_type, category: Any = Event.category
 ) -> list[ColumnElement[bool]]:
     """Event types that begin with `prefix`. A whole first segment is a category, whose index is in page order."""
-    if _is_category(prefix):
+    if is_category(prefix):
         return [category == bind("prefix_category", prefix[:-1], Text())]
     kind = Event.event_type.type
     return [event_type >= bind("prefix", prefix, kind), event_type < bind("prefix_end", prefix + AFTER_PREFIX, kind)]
 
 
-def _is_category(prefix: str) -> bool:
+def is_category(prefix: str) -> bool:
+    """Whether it is a whole first segment, whose types are those of a category."""
     return prefix.endswith(".") and prefix.count(".") == 1
 
 

@@ -23,7 +23,7 @@ from models.base import AnySelect
 from trailcast.access.scope import Bind, BoardSet, Scope, by_value
 from trailcast.ledger.columns import CLIENT_ADDRESS, BoardRow, TaskBoardRow, TaskRow, joined
 from trailcast.ledger.cursor import DIGEST_BYTES, LOG, VERSION
-from trailcast.records import PageInfo
+from trailcast.records import Count, PageInfo
 
 MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
 NULL = "null"
@@ -59,6 +59,7 @@ class WrittenPage:
 
     items: bytes
     find_info: Callable[[], PageInfo]
+    total: Count | None = None
 
     @property
     def page_info(self) -> PageInfo:

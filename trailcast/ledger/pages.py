@@ -1,4 +1,4 @@
-"""The statements of pages, of counts and of single events, made once for each form of what is asked (`trailcast.ledger.prepared`).
+"""The statements of pages and of single events, made once for each form of what is asked (`trailcast.ledger.prepared`).
 
 A page is a range of the log in its order, cut after one row more than it has. One index that is in page order serves each filter,
 so a page ends with its last row. What a member of some boards sees has no such index: the log is walked and what lies elsewhere left
@@ -9,7 +9,6 @@ the page from those. Both stand in one statement, and PostgreSQL runs the second
 The limit stands in the statement itself: where the planner does not know how few rows are wanted it plans for a tenth of the log.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -31,9 +30,9 @@ from sqlalchemy.sql import visitors
 
 from models import Event, Head
 from models.base import AnySelect
-from trailcast.access.scope import Bind, Scope, form_of_scope, is_of_some_boards, not_counted_for, visible_on
+from trailcast.access.scope import Bind, Scope, form_of_scope, is_of_some_boards
 from trailcast.ledger.columns import EventRows, Selection, comment_rows
-from trailcast.ledger.filters import LIST_FIELDS, conditions, form_of_filter, holds_text, is_of_whole_boards, narrowed
+from trailcast.ledger.filters import LIST_FIELDS, conditions, form_of_filter, is_of_whole_boards, narrowed
 from trailcast.ledger.json_rows import Shape, select_written
 from trailcast.ledger.lanes import Plan
 from trailcast.ledger.prepared import Asked, AskedById, Forms, boards_of, by_name, by_name_once
@@ -42,8 +41,6 @@ from trailcast.records import EventFilter, EventRecord, OrderDirection, PageRequ
 # How far the log is walked for each row that is wanted: boards that hold a thirtieth of it fill a page on the way. Comments, or other
 # events of one kind, are found by their kind, so that a longer stretch costs no more.
 WALKED_PER_ROW, WALKED_PER_ROW_OF_A_KIND = 32, 64
-# And for each that is counted where they hold a text: a frequent word is counted on the way, of a rare one its trigrams tell.
-WALKED_PER_COUNTED = 10
 
 
 def rows_for(scope: Scope, wanted: EventFilter, selection: Selection, event: Any = Event) -> EventRows:
@@ -62,11 +59,6 @@ def form_of_page(asked: Asked) -> tuple[object, ...]:
         form_of_scope(asked.scope), asked.reach is asked.scope, form_of_filter(wanted), request.direction, request.backward,
         request.after is None, request.before is None, request.offset > 0, request.limit,
     )  # fmt: skip
-
-
-def form_of_count(asked: Asked) -> tuple[object, ...]:
-    """The same of a bounded count."""
-    return form_of_scope(asked.reach), form_of_filter(asked.wanted), asked.request.limit
 
 
 def _make_page(asked: Asked, selection: Selection) -> tuple[AnySelect, EventRows]:
@@ -101,68 +93,6 @@ def _as_one_row(written: AnySelect, request: PageRequest) -> AnySelect:
     )
 
 
-def _make_count(asked: Asked) -> tuple[AnySelect, None]:
-    found = _counted_by_boards(asked) if _is_counted_by_boards(asked) else _counted(asked)
-    return select(func.count()).select_from(found.limit(_rows(asked.request)).subquery()), None
-
-
-def _counted(asked: Asked) -> AnySelect:
-    query = select(Event.sequence).where(*conditions(asked.reach, asked.wanted, by_name))
-    if asked.wanted.text is None:
-        return query.order_by(Event.sequence)  # in page order an index ends the count after its last row
-    # Text has no index in page order: what its trigrams find is all of it, however much that is.
-    rows = _rows(asked.request)
-    return select(
-        _first_that_is_enough(_newest_with(asked.wanted.text, asked), query.limit(rows).subquery("far"), rows)
-    )
-
-
-def _newest_with(text: str, asked: Asked) -> CTE:
-    """The events of the log's end that hold a text, found without its trigrams: these read all that holds it."""
-    length = literal_column(str(WALKED_PER_COUNTED * asked.request.limit), BigInteger())
-    end = select(func.max(Head.last_sequence)).where(
-        Head.workspace_id == by_name("workspace_id", asked.scope.workspace_id, Uuid())
-    )
-    walk = select(Event.sequence, Event.message).where(
-        *conditions(asked.reach, replace(asked.wanted, text=None), by_name),
-        Event.sequence > end.scalar_subquery() - length,
-    )
-    walked = walk.offset(literal_column("0")).subquery("walked")  # a fence, behind which the text is no condition yet
-    found = select(walked.c.sequence).where(holds_text(text, walked.c.message))
-    return found.limit(_rows(asked.request)).cte("near")
-
-
-def _counted_by_boards(asked: Asked) -> AnySelect:
-    """One event after the other, as an index gives them: walking the log would read eight for each that a member of an eighth of it
-    sees. What is its own elsewhere comes last, and is looked for only where the boards hold less than is counted."""
-    scope, wanted, request = asked
-    readable = boards_of(scope.boards.ids).table_valued("id", name="readable").render_derived()
-    wanted_of_it = narrowed(scope.workspace_id, wanted, by_name_once)
-    # The oldest first: where nothing has been written for a while, the index alone will do.
-    of_board = (
-        select(Event.sequence)
-        .where(visible_on(scope, readable.c.id, by_name_once), *wanted_of_it)
-        .order_by(Event.sequence)
-        .limit(_rows(request))
-        .correlate(readable)
-        .lateral("of_board")
-    )
-    elsewhere = select(Event.sequence).where(
-        *conditions(scope, wanted, by_name_once), not_counted_for(scope, by_name_once)
-    )
-    own = elsewhere.limit(_rows(request)).subquery("own")
-    parts = union_all(select(of_board.c.sequence).select_from(readable.join(of_board, true())), select(own.c.sequence))
-    return select(parts.subquery("parts"))
-
-
-def _is_counted_by_boards(asked: Asked) -> bool:
-    return is_of_some_boards(asked.scope) and is_of_whole_boards(asked.wanted)
-
-
-def _plan_of_count(asked: Asked) -> Plan:
-    return Plan.ONCE if _is_counted_by_boards(asked) else Plan.BY_VALUE
-
-
 def _plan_of(asked: Asked) -> Plan:
     """One plan serves all values where one column is compared with one value, whose index is in page order, and where the walk along
     the log is bounded. Elsewhere it depends on the values: on how many they are, how frequent, how long ago."""
@@ -183,10 +113,9 @@ def _make_event(asked: AskedById, selection: Selection) -> tuple[AnySelect, Even
     return rows.select().where(*conditions(asked.scope, EventFilter(), by_name), is_it), rows
 
 
-PAGES, WRITTEN_PAGES, COUNTS, EVENTS = (
+PAGES, WRITTEN_PAGES, EVENTS = (
     Forms(_make_page, _plan_of),
     Forms(_make_written_page, _plan_of),
-    Forms(_make_count, _plan_of_count),
     Forms(_make_event, lambda _asked: Plan.ONCE),
 )
 
@@ -225,10 +154,10 @@ def _page_of_boards(query: AnySelect, asked: Asked) -> Subquery:
     order, rows = _order(Event, request), _rows(request)
     near = query.where(_stretch(asked)).order_by(order).limit(rows).cte("near")
     far = query.where(Event.sequence.in_(_newest_of_boards(asked))).order_by(order).limit(rows).subquery("far")
-    return _first_that_is_enough(near, far, rows)
+    return first_that_is_enough(near, far, rows)
 
 
-def _first_that_is_enough(near: CTE, far: Subquery, rows: ColumnElement[int]) -> Subquery:
+def first_that_is_enough(near: CTE, far: Subquery, rows: ColumnElement[int]) -> Subquery:
     """All of `near` if it has so many rows, else all of `far`, which PostgreSQL looks for only then."""
     is_enough = select(func.count()).select_from(near).scalar_subquery() >= rows
     return union_all(select(near).where(is_enough), select(far).where(~is_enough)).subquery("page")

@@ -42,6 +42,20 @@ class Asked(NamedTuple):
         return reach(self.scope, self.wanted.board_id)
 
 
+class AskedTotal(NamedTuple):
+    """The same of a count up to a bound. `look_at`: how many events it may look at one by one, None for as many as it takes."""
+
+    scope: Scope
+    wanted: EventFilter
+    up_to: int
+    look_at: int | None
+
+    @property
+    def reach(self) -> Scope:
+        """The scope under which events are looked for."""
+        return reach(self.scope, self.wanted.board_id)
+
+
 class AskedById(NamedTuple):
     """The same of a single event."""
 
@@ -136,7 +150,7 @@ class Forms:
         self._plan = plan
         self._kept: OrderedDict[Hashable, Prepared] = OrderedDict()
 
-    def find(self, form: Hashable, asked: Asked | AskedById, *arguments: Any) -> Prepared:
+    def find(self, form: Hashable, asked: Asked | AskedTotal | AskedById, *arguments: Any) -> Prepared:
         """The statement of this form; `make(asked, *arguments)` makes it, and what reads its rows."""
         found = self._kept.get(form)
         if found is None:
@@ -152,7 +166,7 @@ class Forms:
         self._kept.clear()
 
 
-def _prepare(query: AnySelect, reader: Any, asked: Asked | AskedById, plan: Plan) -> Prepared:
+def _prepare(query: AnySelect, reader: Any, asked: Asked | AskedTotal | AskedById, plan: Plan) -> Prepared:
     compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     names = compiled.positiontup or []
     for name in names:

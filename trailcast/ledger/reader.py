@@ -22,8 +22,9 @@ from trailcast.ledger.cursor import encode_sequence
 from trailcast.ledger.database import Database
 from trailcast.ledger.filters import SEQUENCE_MAX, conditions, first_since, holds_text
 from trailcast.ledger.json_rows import Shape, WrittenPage
-from trailcast.ledger.pages import COUNTS, EVENTS, PAGES, WRITTEN_PAGES, form_of_count, form_of_page, rows_for
-from trailcast.ledger.prepared import Asked, AskedById
+from trailcast.ledger.pages import EVENTS, PAGES, WRITTEN_PAGES, form_of_page, rows_for
+from trailcast.ledger.prepared import Asked, AskedById, AskedTotal
+from trailcast.ledger.totals import COUNTS, form_of_count
 from trailcast.records import (
     CommentRecord,
     Count,
@@ -53,7 +54,7 @@ async def read_page(
         rows.reverse()
     edges = [Edge(event.cursor, event) for event in (statement.reader.read(scope, row) for row in rows)]
     ends = (rows[0][0], rows[-1][0]) if rows else None
-    return Page(edges, _page_info(scope, request, ends, more=more))
+    return Page(edges, _page_info(scope, request, ends, more=more), _total(request, len(found)))
 
 
 async def write_page(
@@ -66,7 +67,8 @@ async def write_page(
     if written != read:
         return None  # what must be there is not, which is said where records are completed
     ends = (first, last) if read else None
-    return WrittenPage(items or b"[]", partial(_page_info, scope, request, ends, more=read > request.limit))
+    find_info = partial(_page_info, scope, request, ends, more=read > request.limit)
+    return WrittenPage(items or b"[]", find_info, _total(request, read))
 
 
 def _page_info(scope: Scope, request: PageRequest, ends: tuple[int, int] | None, *, more: bool) -> PageInfo:
@@ -79,12 +81,20 @@ def _page_info(scope: Scope, request: PageRequest, ends: tuple[int, int] | None,
     )
 
 
-async def count_events(database: Database, scope: Scope, wanted: EventFilter, up_to: int) -> Count:
-    """How many, counting no further than one past `up_to`. Raises Unavailable."""
-    asked = Asked(scope, wanted, PageRequest(limit=up_to))
+def _total(request: PageRequest, read: int) -> Count:
+    """How many the list has, as far as a page of so many rows, the one after it among them, tells."""
+    is_from_end = request.after is None and request.before is None
+    # Of a page behind all there is, nobody knows how many were left out.
+    is_exact = is_from_end and read <= request.limit and (read > 0 or request.offset == 0)
+    return Count(read + request.offset if is_from_end and read else read, is_exact)
+
+
+async def count_events(database: Database, asked: AskedTotal, at_least: int = 0) -> Count:
+    """How many, counting no further than one past the bound. Of `at_least` so many it is known. Raises Unavailable."""
     statement = COUNTS.find(form_of_count(asked), asked)
-    [(counted,)] = await statement.fetch(database, asked)
-    return Count(min(counted, up_to), is_exact=counted <= up_to)
+    [(found, is_cut)] = await statement.fetch(database, asked)
+    counted = max(found, at_least)
+    return Count(min(counted, asked.up_to), is_exact=counted <= asked.up_to and not is_cut)
 
 
 async def read_event(database: Database, scope: Scope, event_id: UUID, selection: Selection) -> EventRecord | None:

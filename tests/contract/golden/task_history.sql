@@ -1,13 +1,3 @@
-SELECT count(*) AS count_1
-  FROM (SELECT events.sequence AS sequence
-  FROM events
-  WHERE events.workspace_id = $1::UUID
-  AND true
-  AND events.actor_kind = $2::VARCHAR
-  AND events.entity_type = $3::VARCHAR
-  AND events.entity_id = $4::VARCHAR
-  ORDER BY events.sequence
-  LIMIT 10001) AS anon_1;
 SELECT count(*) AS count_1, count(numbered.written) AS count_2, min(numbered.sequence) FILTER (WHERE numbered.number <= 50) AS anon_1, max(numbered.sequence) FILTER (WHERE numbered.number <= 50) AS anon_2, convert_to(('[' || string_agg(numbered.written, ',') FILTER (WHERE numbered.number <= 50)) || ']', 'UTF8') AS convert_to_1
   FROM (SELECT rows.sequence AS sequence, rows.written AS written, row_number() OVER () AS number
   FROM (SELECT page.sequence AS sequence, ((((('{"id":"' || page.id) || '","eventType":') || CAST(to_json(page.event_type) AS TEXT)) || ',"outcome":"') || page.outcome) || '"}' AS written
