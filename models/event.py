@@ -63,6 +63,7 @@ class Event(Base):
         _page_index("agent_id", "event_type", where="agent_id IS NOT NULL"),
         _page_index("user_id", "event_type", where="user_id IS NOT NULL"),
         _page_index("event_type", "outcome", where=NOT_SUCCESS),
+        _page_index("board_id", "event_type", "outcome", where=f"{NOT_SUCCESS} AND board_id IS NOT NULL"),
         _page_index("board_id", "outcome", where=f"{NOT_SUCCESS} AND board_id IS NOT NULL"),
         _page_index("agent_id", "outcome", where=f"{NOT_SUCCESS} AND agent_id IS NOT NULL"),
         _page_index("user_id", "outcome", where=f"{NOT_SUCCESS} AND user_id IS NOT NULL"),

@@ -56,7 +56,7 @@ INDEXED = tuple(
         "correlation_id", "entity", "task_id comments_only", "task_id",
         "agent_id event_type", "user_id event_type", "agent_id outcome", "user_id outcome", "actor_id outcome",
         "agent_id board_id", "user_id board_id", "actor_id board_id",
-        "board_id outcome", "event_type outcome", "board_id event_type",
+        "board_id event_type outcome", "board_id outcome", "event_type outcome", "board_id event_type",
         "agent_id", "user_id", "actor_id", "outcome", "board_id", "event_type", "category", "action", "actor_kind", "",
     )
 )  # fmt: skip
