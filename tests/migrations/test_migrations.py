@@ -47,6 +47,7 @@ CATALOGUE = """
     WHERE schemaname IN ('public', 'trailcast_read')
     UNION ALL SELECT 'policy ' || concat_ws(' ', tablename, policyname, permissive, roles, cmd, qual, with_check) FROM pg_policies
     UNION ALL SELECT 'row security ' || relname || ' ' || relforcerowsecurity FROM pg_class WHERE relrowsecurity
+    UNION ALL SELECT 'option ' || relname || ' ' || unnest(reloptions) FROM pg_class WHERE relnamespace = 'public'::regnamespace
     ORDER BY 1
 """
 
@@ -139,6 +140,14 @@ async def test_nothing_of_ours_is_left_at_the_base_and_the_world_can_be_built_ag
     await migrate(database_url)
     again = await build_world(database_url)
     assert (again.acme, again.globex, again.events.keys()) == (world.acme, world.globex, world.events.keys())
+
+
+async def test_autovacuum_follows_the_log_in_steps_that_do_not_grow_with_it(empty_database_url: str) -> None:
+    options = [line for line in await catalogue(empty_database_url) if line.startswith("option ")]
+    assert options == [
+        "option events autovacuum_vacuum_insert_scale_factor=0",
+        "option events autovacuum_vacuum_insert_threshold=100000",
+    ]
 
 
 async def test_migrating_twice_changes_nothing(database_url: str) -> None:
