@@ -1,5 +1,6 @@
 """What several benchmarks need before they begin: a folder for PostgreSQL, and the demo where a log of everyday size will do."""
 
+import fcntl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,16 @@ from trailcast.settings import Settings
 
 @contextmanager
 def home(keep: Path | None = None) -> Iterator[Path]:
-    """Where PostgreSQL may keep its data: there, or where it is gone afterwards."""
+    """Where PostgreSQL may keep its data: there, or where it is gone afterwards. Ends the program where another run is at work there:
+    they would share one PostgreSQL, and it would stop with the first of them."""
     if keep is not None:
         keep.mkdir(mode=0o711, parents=True, exist_ok=True)
-        yield keep
+        with (keep / "bench.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SystemExit(f"Another run is at work in {keep}: wait for it, or name another folder.") from None
+            yield keep
         return
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         Path(directory).chmod(0o711)  # under root PostgreSQL runs as another account, which has to get in
