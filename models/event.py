@@ -56,12 +56,11 @@ class Event(Base):
         _page_index("task_id", where="task_id IS NOT NULL"),
         _page_index("entity_type", "entity_id"),
         _page_index("correlation_id", where="correlation_id IS NOT NULL"),
-        # An actor on a board, and so an agent or a user on a board: they are the actor with the same id, which the entry itself tells.
+        # An actor on a board, or of a type; and an agent or a user, who are the actor with the same id, which the entry itself tells.
         _page_index("actor_id", "board_id", include=("agent_id", "user_id")),
+        _page_index("actor_id", "event_type", include=("agent_id", "user_id")),
         # Two filters together: without these a page of what hardly occurs reads all that one of the two finds.
         _page_index("board_id", "event_type", where="board_id IS NOT NULL"),  # comments of a board too
-        _page_index("agent_id", "event_type", where="agent_id IS NOT NULL"),
-        _page_index("user_id", "event_type", where="user_id IS NOT NULL"),
         _page_index("event_type", "outcome", where=NOT_SUCCESS),
         _page_index("board_id", "event_type", "outcome", where=f"{NOT_SUCCESS} AND board_id IS NOT NULL"),
         _page_index("board_id", "outcome", where=f"{NOT_SUCCESS} AND board_id IS NOT NULL"),

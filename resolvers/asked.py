@@ -9,7 +9,7 @@ from trailcast.errors import BadUserInput
 from trailcast.ledger.catalogue import EVENT_TYPE_LENGTH_MAX
 from trailcast.ledger.cursor import decode_sequence
 from trailcast.ledger.drafting import NAME_LENGTH_MAX, is_storable, normal_entity_id
-from trailcast.ledger.filters import LIST_FIELDS
+from trailcast.ledger.filters import LIST_FIELDS, of_one_actor
 from trailcast.records import EntityRef, EventFilter, OrderDirection, PageRequest
 from trailcast.settings import Settings
 
@@ -99,6 +99,7 @@ def event_filter(wanted: EventFilter, settings: Settings, *path: str) -> EventFi
         _short(wanted.correlation_id, *path, "correlationId")
     moment(wanted.since, *path, "since")
     moment(wanted.until, *path, "until")
+    wanted = of_one_actor(wanted)
     if wanted.entity is None:
         return wanted
     spelled = entity(wanted.entity, *path, "entity")

@@ -13,6 +13,7 @@ from typing import Any
 from bench.growth.place import PAGE, Place
 from bench.growth.shape import RARE_WORD, TRAIL_BOARD, TRAIL_TASK, WORDS
 from trailcast.access.scope import BoardSet, Scope
+from trailcast.ledger.filters import of_one_actor
 from trailcast.ledger.json_rows import Field, Shape
 from trailcast.ledger.pages import WRITTEN_PAGES, form_of_page
 from trailcast.ledger.prepared import Asked, AskedTotal, Prepared
@@ -83,7 +84,7 @@ def questions(place: Place, together: int) -> Iterator[Question]:
         for names in combinations(values, number):
             if any(either <= set(names) for either in EITHER):
                 continue
-            wanted = EventFilter(**{key: value for name in names for key, value in values[name].items()})
+            wanted = of_one_actor(EventFilter(**{key: value for name in names for key, value in values[name].items()}))
             for caller, scope in callers(place).items():
                 yield Question(caller, names, Asked(scope, wanted, PageRequest(limit=PAGE)))
 

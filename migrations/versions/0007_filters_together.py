@@ -1,5 +1,6 @@
-"""Indexes for filters that are used together: a type of event on a board or by an agent or a user, what failed of a type, a board,
-an agent, a user or any actor. Without them such a page reads all that one of the two filters finds, which for a combination that hardly occurs is most of it.
+"""Indexes for filters that are used together: a type of event on a board, what failed of a type, a board, an agent, a user or any
+actor. Without them such a page reads all that one of the two filters finds, which for a combination that hardly occurs is most of it.
+Types by an agent or by a user, which had indexes here at first, are read from that of actors (0008): nobody has to wait for those any more.
 
 Compatibility: earlier versions use them as well. Writers wait while an index is built, some 15 s for ten million events each. Where
 that is too long, create them beforehand by the same statements with CONCURRENTLY (docs/operations.md): those that are there are kept.
@@ -16,8 +17,6 @@ down_revision = "0006"
 NOT_SUCCESS = "outcome <> 'SUCCESS'"
 INDEXES = (
     ("board_id", "event_type", "board_id IS NOT NULL"),
-    ("agent_id", "event_type", "agent_id IS NOT NULL"),
-    ("user_id", "event_type", "user_id IS NOT NULL"),
     ("event_type", "outcome", NOT_SUCCESS),
     ("board_id", "outcome", f"{NOT_SUCCESS} AND board_id IS NOT NULL"),
     ("agent_id", "outcome", f"{NOT_SUCCESS} AND agent_id IS NOT NULL"),

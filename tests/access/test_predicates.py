@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Uuid, and_, insert, literal, select
+from sqlalchemy import Uuid, and_, insert, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Event
@@ -21,14 +21,14 @@ from trailcast.access.scope import (
     Scope,
     admits,
     not_counted_for,
+    own_id,
     reach,
     reads_boards,
-    seen_as_actor,
     visible_on,
     visible_to,
 )
 from trailcast.ledger.columns import EVERYTHING, EventRows
-from trailcast.ledger.filters import conditions, matches
+from trailcast.ledger.filters import conditions, matches, of_one_actor
 from trailcast.live.audiences import Audience, addresses_of
 from trailcast.records import ActorKind, EntityRef, EventFilter, EventRecord, Outcome
 
@@ -198,7 +198,8 @@ async def test_what_sql_shows_a_scope_is_what_a_delivery_admits(tell: Asking) ->
                 shown = await connection.execute(select(Event.workspace_id, Event.sequence).where(ours, within))
                 of_these = [event for event in admitted if event.board_id in asked]
                 assert {(row[0], row[1]) for row in shown} == places(of_these), (scope, asked)
-            as_actor = and_(visible_to(scope), *seen_as_actor(scope))
+            own = own_id(scope)
+            as_actor = and_(visible_to(scope), Event.actor_id == own if own is not None else true())
             shown = await connection.execute(select(Event.workspace_id, Event.sequence).where(ours, as_actor))
             assert {(row[0], row[1]) for row in shown} == places(admitted), scope
             if reads_boards(scope):
@@ -258,5 +259,9 @@ async def _check_alike(
     everything = Scope(workspace, everything=True)
     found = await connection.execute(select(Event.workspace_id, Event.sequence).where(*conditions(everything, wanted)))
     matching = [event for event in events if event.workspace_id == workspace and matches(wanted, event)]
+    assert [event for event in matching if not matches(of_one_actor(wanted), event)] == []
+    assert sum(matches(of_one_actor(wanted), event) for event in events if event.workspace_id == workspace) == len(
+        matching
+    )
     assert {(row[0], row[1]) for row in found} == places(matching), wanted
     assert all(is_looked_for(Audience(everything, wanted), event) for event in matching), wanted

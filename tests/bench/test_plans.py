@@ -15,7 +15,7 @@ ROWS_MAX, BUFFERS_MAX = 1_500, 750  # a twentieth of the log, whose table alone 
 # Of a count, whose bounds are both a page: a hundredth of the log. What is hidden of one task is passed by.
 COUNTED, COUNTED_OF_A_TASK = 6 * PAGE, 2 * TRAIL_EVENTS
 ACTOR_INDEXES = ", ".join(
-    f"events_workspace_id_actor_id_{other}sequence_idx" for other in ("", "board_id_", "outcome_")
+    f"events_workspace_id_actor_id_{other}sequence_idx" for other in ("", "board_id_", "event_type_", "outcome_")
 )
 
 

@@ -61,9 +61,11 @@ START = f'after: "{encode_sequence(ACME, 0)}"'
 PAGE = "nodes { id } edges { node { id } } pageInfo { hasNextPage }"
 FILTER = f'filter: {{ boardId: ["{BOARD}"], text: "invoice", entity: {{ type: "task", id: "{TASK}" }} }}'
 SINCE = 'since: "2026-01-01T00:00:00Z"'
-EVENT = f"""{{ eventType: "task.status_changed", taskId: "{TASK}", boardId: "{BOARD}", metadata: {{ a: 1 }}, idempotencyKey: "once"
+EVENT = f"""{{ eventType: "task.status_changed", taskId: "{TASK}", boardId: "{BOARD}", metadata: {{ a: 1 }}
   changes: [{{ path: "status", after: "done" }}], actor: {{ kind: USER, id: "{MEMBER}" }}
   onBehalfOf: {{ kind: USER, id: "{MEMBER}" }} }}"""
+# Written once, and from then on replayed: what is done with a new event it reaches at one door only.
+KEYED = EVENT.removesuffix("}") + ' idempotencyKey: "once" }'
 PEOPLE = f"""users: [{{ id: "{MEMBER}", name: "Mia" }}], memberships: [
   {{ userId: "{MEMBER}", role: MEMBER, grants: [{{ boardId: "{BOARD}" }}] }}]"""
 # By root field; behind the comma, why there is another.
@@ -89,7 +91,7 @@ DOCUMENTS: dict[str, str] = {
         errors {{ code }} }} }}""",
     "Mutation.logActivity, malformed": f"""mutation {{ logActivity(input: {{ eventType: "none", boardId: "{ABSENT}" }}) {{
         errors {{ code }} }} }}""",
-    "Mutation.logActivities": f"mutation {{ logActivities(inputs: [{EVENT}]) {{ events {{ id }} errors {{ code }} }} }}",
+    "Mutation.logActivities": f"mutation {{ logActivities(inputs: [{KEYED}]) {{ events {{ id }} errors {{ code }} }} }}",
     "Mutation.addTaskComment": f"""mutation {{ addTaskComment(taskId: "{TASK}", message: "Hi") {{
         comment {{ id }} errors {{ code }} }} }}""",
     "Mutation.syncDirectory": f"mutation {{ syncDirectory(input: {{ {PEOPLE} }}) {{ upserted errors {{ code }} }} }}",

@@ -41,6 +41,7 @@ def predicates_down(database: Database) -> Iterator[list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filters, "visible_to", lambda _scope, _bind: true())
         patch.setattr(filters, "counted_for", lambda _scope, _bind: true())
+        patch.setattr(totals, "visible_to", lambda _scope, _bind: true())
         patch.setattr(totals, "visible_on", lambda _scope, _board, _bind: true())
         patch.setattr(totals, "not_counted_for", lambda _scope, _bind: false())
         patch.setattr(counting, "counted_kinds", lambda _scope: frozenset(RollupKind))

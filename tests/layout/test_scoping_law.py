@@ -53,8 +53,8 @@ def test_conditions_open_with_the_predicate() -> None:
     gate = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "conditions")
     assert [ast.unparse(statement) for statement in gate.body[1:]] == [
         (
-            "return [visible_to(scope, bind), *narrowed(scope.workspace_id, wanted, bind), "
-            "*(as_actor(scope, wanted, bind) if wanted.board_id is not None else ())]"
+            "return [visible_to(scope, bind), *narrowed(scope.workspace_id, wanted, bind), *names_own(scope, wanted, bind), "
+            "*(as_actor(scope, wanted, bind) if is_of_boards_or_types(wanted) else ())]"
         )
     ]
 

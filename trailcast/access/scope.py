@@ -127,13 +127,13 @@ def visible_on(scope: Scope, board_id: ColumnElement[Any], bind: Bind = by_value
     )
 
 
-def seen_as_actor(scope: Scope, bind: Bind = by_value) -> list[ColumnElement[bool]]:
-    """What follows from `visible_to` for a scope that sees its own events and no others: the actor of each is the caller."""
+def own_id(scope: Scope, bind: Bind = by_value) -> ColumnElement[UUID] | None:
+    """The caller's id, for a scope that sees its own events and no others: of each that `visible_to` lets pass it is the actor's."""
     if scope.everything or reads_boards(scope):
-        return []
+        return None
     if scope.agent_id is not None:
-        return [Event.actor_id == bind("own_agent_id", scope.agent_id, Uuid())]
-    return [] if scope.user_id is None else [Event.actor_id == bind("own_user_id", scope.user_id, Uuid())]
+        return bind("own_agent_id", scope.agent_id, Uuid())
+    return None if scope.user_id is None else bind("own_user_id", scope.user_id, Uuid())
 
 
 def reach(scope: Scope, board_ids: Collection[UUID] | None) -> Scope:

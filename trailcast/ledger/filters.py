@@ -6,6 +6,7 @@ the live hub asks the database for the events of a batch that hold it).
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,11 +28,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from models import Event, Rollup
-from trailcast.access.scope import Bind, Scope, by_value, counted_for, seen_as_actor, visible_to
+from trailcast.access.scope import Bind, Scope, by_value, counted_for, own_id, visible_to
 from trailcast.ledger.catalogue import COMMENT
 from trailcast.records import EventFilter, EventRecord, Outcome
 
 SEQUENCE_MAX = 2**63 - 1
+_ACTORS = ("agent_id", "user_id", "actor_id")
 LIST_FIELDS = (
     "event_type", "category", "action", "outcome", "actor_kind", "actor_id", "agent_id", "user_id", "board_id", "task_id",
 )  # fmt: skip
@@ -45,7 +47,8 @@ def conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list
     return [
         visible_to(scope, bind),
         *narrowed(scope.workspace_id, wanted, bind),
-        *(as_actor(scope, wanted, bind) if wanted.board_id is not None else ()),
+        *names_own(scope, wanted, bind),
+        *(as_actor(scope, wanted, bind) if is_of_boards_or_types(wanted) else ()),
     ]
 
 
@@ -70,12 +73,43 @@ def narrowed(workspace_id: UUID, wanted: EventFilter, bind: Bind = by_value) -> 
     return found + time_range(workspace_id, wanted.since, wanted.until, bind)
 
 
+def of_one_actor(wanted: EventFilter) -> EventFilter:
+    """The same filter with one list of ids, where it has several: an event has one actor, who is an agent, a user, or neither."""
+    given = [name for name in _ACTORS if getattr(wanted, name) is not None]
+    if not given[1:]:
+        return wanted
+    first, *others = ([*getattr(wanted, name)] for name in given)
+    is_possible = wanted.agent_id is None or wanted.user_id is None
+    common = tuple(one for one in first if is_possible and all(one in other for other in others))
+    return replace(wanted, **dict.fromkeys(given, None) | {given[0]: common})
+
+
+def names_own(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
+    """What follows for a scope that sees its own events and no others: whoever is asked for is the caller, or there are none. It is
+    said of the values alone, and so known before any event is looked at."""
+    own = own_id(scope, bind)
+    named = [(name, values) for name in _ACTORS if (values := getattr(wanted, name)) is not None]
+    return [] if own is None else [one_of(name, list(values), bind, own) for name, values in named]
+
+
 def as_actor(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
     """What follows from the other conditions: an agent's events, and a user's, are those of the actor with the same id. Of the three
-    only actors have an index together with boards."""
-    named = [(name, values) for name in ("agent_id", "user_id") if (values := getattr(wanted, name)) is not None]
-    found = [one_of(name, list(values), bind, Event.actor_id) for name, values in named]
-    return found + seen_as_actor(scope, bind)
+    only actors have an index together with boards, and with types."""
+    named = [(name, values) for name in _ACTORS[:2] if (values := getattr(wanted, name)) is not None]
+    own = own_id(scope, bind)
+    return [
+        *(one_of(name, list(values), bind, Event.actor_id) for name, values in named),
+        *([] if own is None else [Event.actor_id == own]),
+    ]
+
+
+def is_of_boards_or_types(wanted: EventFilter) -> bool:
+    """Whether it names any, so that it is of use to say whose events they are as actors (`as_actor`)."""
+    prefix = wanted.event_type_prefix
+    is_of_types = (
+        wanted.event_type is not None or wanted.comments_only or (prefix is not None and not is_category(prefix))
+    )
+    return wanted.board_id is not None or is_of_types
 
 
 def form_of_filter(wanted: EventFilter) -> tuple[object, ...]:

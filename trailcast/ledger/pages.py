@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Subquery,
     Uuid,
+    and_,
     func,
     literal_column,
     select,
@@ -32,7 +33,14 @@ from models import Event, Head
 from models.base import AnySelect
 from trailcast.access.scope import Bind, Scope, form_of_scope, is_of_some_boards
 from trailcast.ledger.columns import EventRows, Selection, comment_rows
-from trailcast.ledger.filters import LIST_FIELDS, conditions, form_of_filter, is_of_whole_boards, narrowed
+from trailcast.ledger.filters import (
+    LIST_FIELDS,
+    conditions,
+    form_of_filter,
+    is_of_boards_or_types,
+    is_of_whole_boards,
+    narrowed,
+)
 from trailcast.ledger.json_rows import Shape, select_written
 from trailcast.ledger.lanes import Plan
 from trailcast.ledger.prepared import Asked, AskedById, Forms, boards_of, by_name, by_name_once
@@ -179,7 +187,11 @@ def _newest_of_boards(asked: Asked) -> AnySelect:
         )
 
     of_board = first(Event.board_id == readable.c.id).correlate(readable).lateral("of_board")
-    own = first(Event.user_id == by_name("own_user_id", scope.user_id, Uuid())).correlate(None).subquery("own")
+    own_id = by_name("own_user_id", scope.user_id, Uuid())
+    is_own = Event.user_id == own_id
+    if is_of_boards_or_types(wanted):
+        is_own = and_(is_own, Event.actor_id == own_id)  # as `as_actor`
+    own = first(is_own).correlate(None).subquery("own")
     all_of_them = union(
         select(of_board.c.sequence).select_from(readable.join(of_board, true())), select(own.c.sequence)
     ).subquery("candidates")

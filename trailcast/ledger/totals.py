@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from models import Board, Event, Head
 from models.base import AnySelect
-from trailcast.access.scope import BoardSet, Scope, form_of_scope, not_counted_for, reads_boards, visible_on
+from trailcast.access.scope import BoardSet, Scope, form_of_scope, not_counted_for, reads_boards, visible_on, visible_to
 from trailcast.ledger.filters import (
     LIST_FIELDS,
     as_actor,
@@ -41,8 +41,8 @@ from trailcast.ledger.filters import (
     form_of_filter,
     holds_text,
     is_category,
+    names_own,
     narrowed,
-    one_of,
 )
 from trailcast.ledger.lanes import Plan
 from trailcast.ledger.pages import first_that_is_enough
@@ -54,7 +54,7 @@ INDEXED = tuple(
     frozenset(columns.split())
     for columns in (
         "correlation_id", "entity", "task_id comments_only", "task_id",
-        "agent_id event_type", "user_id event_type", "agent_id outcome", "user_id outcome", "actor_id outcome",
+        "agent_id event_type", "user_id event_type", "actor_id event_type", "agent_id outcome", "user_id outcome", "actor_id outcome",
         "agent_id board_id", "user_id board_id", "actor_id board_id",
         "board_id event_type outcome", "board_id outcome", "event_type outcome", "board_id event_type",
         "agent_id", "user_id", "actor_id", "outcome", "board_id", "event_type", "category", "action", "actor_kind", "",
@@ -126,7 +126,7 @@ def _is_of_hidden_board(scope: Scope, wanted: EventFilter) -> bool:
 def look_of(part: Part, wanted: EventFilter) -> Look:
     """The index that holds all that is asked for, or else the narrowest that there is for some of it."""
     own: dict[str, Any] = {} if part.own is None else {part.own: None, "actor_id": None}
-    wanted = replace(wanted, **own)  # `_names_own` compares these
+    wanted = replace(wanted, **own)  # `names_own` compares these
     asked = _asked_for(wanted)
     fields = dict(_fields_by_column(wanted))
     every = part.holds | fields.keys()
@@ -215,16 +215,16 @@ def _all_of(query: AnySelect, asked: AskedTotal) -> AnySelect:
 def _within(part: Part, look: Look, asked: AskedTotal) -> list[ColumnElement[bool]]:
     """The events of a part, as far as an index tells them. All of them may be seen."""
     scope = replace(asked.reach, boards=BoardSet()) if part.is_elsewhere else asked.reach
+    wanted = narrowed(scope.workspace_id, look.inner, by_name)
     if part.is_of_boards:
-        found = [visible_on(scope, any_(_boards(scope)), by_name), *narrowed(scope.workspace_id, look.inner, by_name)]
+        found = [visible_on(scope, any_(_boards(scope)), by_name), *wanted]
     else:
-        found = conditions(scope, look.inner, by_name_once) + _names_own(part, asked)
-        if part.is_elsewhere:
-            found.append(not_counted_for(asked.reach, by_name_once))
-    # Boards are indexed with actors, and neither with agents nor with users.
-    if "board_id" in look.columns and (part.is_of_boards or look.inner.board_id is None):
-        found += as_actor(scope, look.inner, by_name)
-    return found
+        found = [visible_to(scope, by_name_once), *wanted, *names_own(scope, asked.wanted, by_name)]
+    if part.is_elsewhere:
+        found.append(not_counted_for(asked.reach, by_name_once))
+    # Boards and types are indexed with actors, and neither with agents nor with users.
+    is_with_actor = not look.columns.isdisjoint({"board_id", "event_type"})
+    return found + as_actor(scope, look.inner, by_name) if is_with_actor else found
 
 
 def _boards(scope: Scope) -> ColumnElement[Any]:
@@ -235,15 +235,6 @@ def _boards(scope: Scope) -> ColumnElement[Any]:
     else:
         found = select(func.array_agg(boards_of(scope.boards.ids).column_valued("id")))
     return cast(found.scalar_subquery(), ARRAY(Uuid()))
-
-
-def _names_own(part: Part, asked: AskedTotal) -> list[ColumnElement[bool]]:
-    """Of a caller's own events, whoever is asked for is the caller, or there are none: known before any is looked at."""
-    if part.own is None:
-        return []
-    own = by_name(f"own_{part.own}", getattr(asked.scope, part.own), Uuid())
-    named = [(name, getattr(asked.wanted, name)) for name in ("agent_id", "user_id", "actor_id")]
-    return [one_of(name, list(values), by_name, own) for name, values in named if values is not None]
 
 
 def _with_text(text: str, asked: AskedTotal) -> AnySelect:
