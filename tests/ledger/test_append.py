@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from trailcast.ledger.admin import create_workspace
 from trailcast.ledger.append import Appended, Receipt, Submission, append
 from trailcast.ledger.arrays import COLUMNS
 from trailcast.ledger.database import Database, driver_url
-from trailcast.records import EventDraft
+from trailcast.records import Actor, ActorKind, EventDraft
 from trailcast.settings import Settings
 
 WRITERS = 16
@@ -195,6 +196,28 @@ async def test_a_workspace_that_does_not_exist_takes_no_event(
 
 def test_a_row_has_a_value_for_every_column() -> None:
     assert sorted(COLUMNS) == sorted(column.name for column in Event.__table__.columns)
+
+
+async def test_agents_and_users_are_the_actors_with_their_ids_and_nobody_else_is(
+    database: Database, owner: asyncpg.Connection, world: World
+) -> None:
+    """What is asked of agents and of users together with boards or types is found by this (`filters.as_actor`)."""
+    drafts = [
+        replace(draft(world.acme), actor=Actor(kind, UUID(int=number), None, None))
+        for number, kind in enumerate(ActorKind, start=1)
+    ]
+    async with database.writing([UUID(world.acme)]) as connection:
+        await append(connection, [Submission(drafts)])
+    kinds = await owner.fetch(
+        """SELECT DISTINCT actor_kind, agent_id IS NOT DISTINCT FROM actor_id, user_id IS NOT DISTINCT FROM actor_id,
+             agent_id IS NULL AND user_id IS NULL FROM events ORDER BY 1"""
+    )
+    assert [tuple(row) for row in kinds] == [
+        ("AGENT", True, False, False),
+        ("SERVICE", False, False, True),
+        ("SYSTEM", False, False, True),
+        ("USER", False, True, False),
+    ]
 
 
 async def test_history_outlives_what_it_is_about(database: Database, owner: asyncpg.Connection, world: World) -> None:
