@@ -77,7 +77,8 @@ def moment(value: datetime | None, *path: str | int) -> datetime | None:
 
 
 def event_filter(wanted: EventFilter, settings: Settings, *path: str) -> EventFilter:
-    """The filter, with its texts and bounds checked and its ids in their usual spelling. Raises BadUserInput."""
+    """The filter, with its texts and bounds checked, its ids in their usual spelling, and one list of those who did it. Raises
+    BadUserInput."""
     for name in LIST_FIELDS:
         values = getattr(wanted, name)
         if values is not None:

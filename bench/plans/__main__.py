@@ -23,8 +23,6 @@ from trailcast.embedded import EmbeddedPostgres
 from trailcast.ledger.database import driver_url
 from trailcast.settings import Settings
 
-COUNTED_TO = 10_000  # the most that totalCount counts
-LOOKED_AT = Settings().count_look_at_max
 COLUMNS = ("caller", "filters", "events read", "pages of 8 KiB", "ms", "found", "by")
 
 
@@ -42,12 +40,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 async def ask_all(url: str, asked: argparse.Namespace) -> list[tuple[Question, Read]]:
     """What each question reads, one after the other. Once without being counted: the first reads from disk."""
-    place = await open_place(url, asked.events)
+    place, settings = await open_place(url, asked.events), Settings()
     connection = await asyncpg.connect(driver_url(url))
     try:
         found = []
         for question in questions(place, asked.together):
-            statement = question.count(COUNTED_TO, LOOKED_AT) if asked.counts else question.page
+            bounds = settings.count_max, settings.count_look_at_max
+            statement = question.count(*bounds) if asked.counts else question.page
             values = statement.values(question.asked)
             await read(connection, place.log.workspace_id, statement, values)
             found.append((question, await read(connection, place.log.workspace_id, statement, values)))

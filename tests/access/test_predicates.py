@@ -241,6 +241,12 @@ async def test_each_field_of_a_filter_means_the_same_to_sql_and_to_a_delivery(te
     async with written(tell, log) as (connection, events):
         for event, name in itertools.product(log, FIELDS):
             await _check_alike(connection, events, WORKSPACES[0], EventFilter(**{name: _fitting(event, name)}))
+        # One id in two lists, of which an event may be in one at most.
+        for (_, actor), (one, other) in itertools.product(
+            ACTORS, itertools.combinations(("agent_id", "user_id", "actor_id"), 2)
+        ):
+            lists: dict[str, Any] = {one: (actor,), other: (actor, *AGENTS)}
+            await _check_alike(connection, events, WORKSPACES[0], EventFilter(**lists))
 
 
 @given(search=searches())
@@ -256,12 +262,18 @@ async def test_any_filter_means_the_same_to_sql_and_to_a_delivery(
 async def _check_alike(
     connection: AsyncConnection, events: Sequence[EventRecord], workspace: UUID, wanted: EventFilter
 ) -> None:
+    here = [event for event in events if event.workspace_id == workspace]
+    matching = [event for event in here if matches(wanted, event)]
+    assert [event for event in here if matches(of_one_actor(wanted), event)] == matching
     everything = Scope(workspace, everything=True)
-    found = await connection.execute(select(Event.workspace_id, Event.sequence).where(*conditions(everything, wanted)))
-    matching = [event for event in events if event.workspace_id == workspace and matches(wanted, event)]
-    assert [event for event in matching if not matches(of_one_actor(wanted), event)] == []
-    assert sum(matches(of_one_actor(wanted), event) for event in events if event.workspace_id == workspace) == len(
-        matching
-    )
-    assert {(row[0], row[1]) for row in found} == places(matching), wanted
+    # What follows from a scope and a filter together is said beside them (`names_own`, `as_actor`), and changes nothing.
+    for scope in (
+        everything,
+        Scope(workspace, agent_id=AGENTS[0]),
+        Scope(workspace, user_id=USERS[0]),
+        Scope(workspace, user_id=USERS[0], boards=BoardSet(ids=frozenset(BOARDS[:1]))),
+    ):
+        found = await connection.execute(select(Event.workspace_id, Event.sequence).where(*conditions(scope, wanted)))
+        expected = places([event for event in matching if admits(scope, event)])
+        assert {(row[0], row[1]) for row in found} == expected, (scope, wanted)
     assert all(is_looked_for(Audience(everything, wanted), event) for event in matching), wanted

@@ -58,7 +58,7 @@ def narrowed(workspace_id: UUID, wanted: EventFilter, bind: Bind = by_value) -> 
     for name in LIST_FIELDS:
         values = getattr(wanted, name)
         if values is not None:
-            found.append(one_of(name, [getattr(value, "value", value) for value in values], bind))
+            found.append(_one_of(name, [getattr(value, "value", value) for value in values], bind))
     if wanted.comments_only:
         found.append(_literally("event_type", [COMMENT]))
     if wanted.event_type_prefix is not None:
@@ -89,7 +89,7 @@ def names_own(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[
     said of the values alone, and so known before any event is looked at."""
     own = own_id(scope, bind)
     named = [(name, values) for name in _ACTORS if (values := getattr(wanted, name)) is not None]
-    return [] if own is None else [one_of(name, list(values), bind, own) for name, values in named]
+    return [] if own is None else [_one_of(name, list(values), bind, own) for name, values in named]
 
 
 def as_actor(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[ColumnElement[bool]]:
@@ -98,7 +98,7 @@ def as_actor(scope: Scope, wanted: EventFilter, bind: Bind = by_value) -> list[C
     named = [(name, values) for name in _ACTORS[:2] if (values := getattr(wanted, name)) is not None]
     own = own_id(scope, bind)
     return [
-        *(one_of(name, list(values), bind, Event.actor_id) for name, values in named),
+        *(_one_of(name, list(values), bind, Event.actor_id) for name, values in named),
         *([] if own is None else [Event.actor_id == own]),
     ]
 
@@ -163,7 +163,7 @@ def rolled_conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) 
     for name, column in _ROLLED_COLUMNS.items():
         values = getattr(wanted, name)
         if values is not None:
-            found.append(one_of(name, list(values), bind, column))
+            found.append(_one_of(name, list(values), bind, column))
     if wanted.comments_only:
         found.append(Rollup.event_type == bindparam(None, COMMENT, literal_execute=True))
     if wanted.event_type_prefix is not None:
@@ -173,7 +173,7 @@ def rolled_conditions(scope: Scope, wanted: EventFilter, bind: Bind = by_value) 
     return found
 
 
-def one_of(name: str, values: list[Any], bind: Bind, column: Any = None) -> ColumnElement[bool]:
+def _one_of(name: str, values: list[Any], bind: Bind, column: Any = None) -> ColumnElement[bool]:
     """The column, or what else is given for it, has one of these values."""
     if not values:
         return false()

@@ -59,7 +59,7 @@ class WrittenPage:
 
     items: bytes
     find_info: Callable[[], PageInfo]
-    total: Count | None = None
+    total: Count
 
     @property
     def page_info(self) -> PageInfo:

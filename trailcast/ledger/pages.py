@@ -190,7 +190,7 @@ def _newest_of_boards(asked: Asked) -> AnySelect:
     own_id = by_name("own_user_id", scope.user_id, Uuid())
     is_own = Event.user_id == own_id
     if is_of_boards_or_types(wanted):
-        is_own = and_(is_own, Event.actor_id == own_id)  # as `as_actor`
+        is_own = and_(is_own, Event.actor_id == own_id)  # types have an index with actors, none with users
     own = first(is_own).correlate(None).subquery("own")
     all_of_them = union(
         select(of_board.c.sequence).select_from(readable.join(of_board, true())), select(own.c.sequence)
